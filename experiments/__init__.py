@@ -1,0 +1,32 @@
+"""The command line, experiment specifications, the runner, gap tables and reports.
+
+Names are imported on first use, so that the command line starts quickly.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from experiments.experiment import Experiment as Experiment
+    from experiments.gaps import gap_table as gap_table
+    from experiments.runner import run_experiment as run_experiment
+
+_HOMES = {
+    "Experiment": "experiments.experiment",
+    "gap_table": "experiments.gaps",
+    "run_experiment": "experiments.runner",
+}
+
+__all__ = sorted(_HOMES)  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'experiments' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

@@ -1,0 +1,43 @@
+"""What the engine is timed on: the reference instance at load 0.9."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+import policies
+from orsched.catalogue import hardware
+from orsched.engine.simulation import simulate
+from orsched.fleet import Fleet
+from orsched.workloads.catalogue import workload_source
+
+LOAD = 0.9
+SEED = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One policy on `instances` reference instances; the router matters for several only."""
+
+    policy: str
+    instances: int = 1
+    router: str = "jsq"
+
+    def seconds(self, requests: int) -> float:
+        """Simulate `requests` requests and return the wall time of the simulation alone."""
+        fleet = Fleet.identical(hardware("reference"), self.instances)
+        source = workload_source("reference")
+        policy = policies.get(self.policy).build(source.whole().at_load(LOAD, fleet), fleet)
+        if self.instances > 1:
+            policy = policy.routed_by(policies.get_router(self.router))
+        workload = source.draw(requests, np.random.default_rng(SEED)).at_load(LOAD, fleet)
+        start = time.perf_counter()
+        simulate(workload, fleet, policy, SEED)
+        return time.perf_counter() - start
+
+
+SINGLE = Case("vllm-v1")
+WAIT = Case("wait")
+FLEET64 = Case("vllm-v1", instances=64)

@@ -1,0 +1,56 @@
+"""Speed of the engine in simulated requests per second and in SimPy timeouts per request."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from experiments.bench.cases import FLEET64, SINGLE, WAIT
+from experiments.bench.yardstick import simpy_timeouts_per_s
+
+MILLION = 1_000_000
+
+
+def bench_engine(requests: int = 100_000, *, full: bool = False) -> dict[str, Any]:
+    """Time the engine on the reference instance at load 0.9, on one core.
+
+    Parameters
+    ----------
+    requests : int
+        Per simulation.
+    full : bool
+        Also simulate 1,000,000 requests, for peak memory, and scale up to them.
+
+    Returns
+    -------
+    dict
+        ``single_requests_per_s`` (vLLM v1), ``wait_requests_per_s``, ``fleet64_requests_per_s`` (64
+        instances, vLLM v1, JSQ), ``simpy_timeouts_per_s``; the same as timeouts per request;
+        ``time_ratio_10x``, the time of ten times as many requests, and ``scaling_exponent``, its decimal
+        logarithm; with `full` also ``million_peak_mib``.
+    """
+    SINGLE.seconds(1_000)  # imports and caches
+    yardstick = simpy_timeouts_per_s()
+    single = requests / SINGLE.seconds(requests)
+    wait = requests / WAIT.seconds(requests)
+    fleet = requests / FLEET64.seconds(requests)
+    yardstick = max(yardstick, simpy_timeouts_per_s())
+    large = MILLION if full else 2 * requests
+    ratio = SINGLE.seconds(large) / SINGLE.seconds(large // 10)
+    found = {
+        "requests": requests,
+        "single_requests_per_s": single,
+        "wait_requests_per_s": wait,
+        "fleet64_requests_per_s": fleet,
+        "simpy_timeouts_per_s": yardstick,
+        "single_timeouts_per_request": yardstick / single,
+        "wait_timeouts_per_request": yardstick / wait,
+        "fleet64_timeouts_per_request": yardstick / fleet,
+        "time_ratio_10x": ratio,
+        "scaling_exponent": math.log10(ratio),
+    }
+    if full:
+        from experiments.bench.memory import peak_mib
+
+        found["million_peak_mib"] = peak_mib(MILLION)
+    return found

@@ -1,0 +1,58 @@
+"""Previous runs of a benchmark, kept in the user's state folder."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from experiments.atomic import write_text
+
+KEPT = 100
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Runs in a file, one JSON object per line, oldest first.
+
+    Parameters
+    ----------
+    path : Path
+        The file; it need not exist.
+    """
+
+    path: Path
+
+    @classmethod
+    def of_user(cls, name: str) -> History:
+        """The history `name` in ``$XDG_STATE_HOME/orsched``, by default ``~/.local/state/orsched``."""
+        state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+        return cls(Path(state) / "orsched" / f"{name}.jsonl")
+
+    def runs(self) -> list[dict[str, Any]]:
+        """All runs; lines that are no JSON object are passed over, as the file is only a convenience."""
+        try:
+            lines = self.path.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError):
+            return []
+        found = []
+        for line in lines:
+            try:
+                run = json.loads(line)
+            except json.JSONDecodeError:
+                continue
+            if isinstance(run, dict):
+                found.append(run)
+        return found
+
+    def last(self, requests: int) -> dict[str, Any] | None:
+        """The latest run with as many requests, or None."""
+        same = [run for run in self.runs() if run.get("requests") == requests]
+        return same[-1] if same else None
+
+    def append(self, run: dict[str, Any]) -> None:
+        """Add a run, keeping the last `KEPT`."""
+        runs = [*self.runs(), run][-KEPT:]
+        write_text(self.path, "".join(json.dumps(r, allow_nan=False) + "\n" for r in runs))

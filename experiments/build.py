@@ -1,0 +1,64 @@
+"""Build the policies of an experiment for one load."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import policies
+from experiments.experiment import Experiment
+from orsched.errors import InputError
+from orsched.fleet import Fleet
+from orsched.policy import Information, Policy, only_instance
+from orsched.workloads import Workload
+
+DEFAULT_ROUTER = "jsq"
+"""Router of a fleet of several instances when neither the experiment nor the policy names one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unavailable:
+    """A policy that cannot run for a workload at a load, and why.
+
+    WAIT has no thresholds close to load 1, for example: that is a result, not a mistake of the user.
+    """
+
+    name: str
+    information: Information
+    reason: str
+
+
+def built_policies(
+    experiment: Experiment, representative: Workload, load: float
+) -> tuple[Policy | Unavailable, ...]:
+    """Build the policies for `load`, each behind the experiment's router.
+
+    Policies that are tuned on the workload (WAIT) see `representative` at the load: the law, never the sample
+    path of a replication.
+
+    Raises
+    ------
+    UnknownNameError
+        For an unknown policy or router.
+    """
+    fleet = experiment.fleet
+    tuned_on = representative.at_load(load, fleet)
+    return tuple(_built(policy, tuned_on, experiment) for policy in experiment.policies)
+
+
+def _built(policy: str | Policy, tuned_on: Workload, experiment: Experiment) -> Policy | Unavailable:
+    if isinstance(policy, Policy):
+        return _routed(policy, experiment.router, experiment.fleet)
+    recipe = policies.get(policy)
+    try:
+        built = recipe.build(tuned_on, experiment.fleet)
+    except InputError as error:
+        return Unavailable(recipe.name, recipe.information, str(error))
+    return _routed(built, experiment.router, experiment.fleet)
+
+
+def _routed(policy: Policy, router: str | None, fleet: Fleet) -> Policy:
+    if router is not None:
+        return policy.routed_by(policies.get_router(router))
+    if fleet.size > 1 and policy.route is only_instance:
+        return policy.routed_by(policies.get_router(DEFAULT_ROUTER))
+    return policy

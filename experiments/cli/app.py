@@ -1,0 +1,46 @@
+"""The commands of ``orsched``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from experiments.cli.bench import bench
+from experiments.cli.demo import demo
+from experiments.cli.doctor import doctor
+from experiments.cli.evaluate import evaluate
+from experiments.cli.gap_table import gap_table
+from experiments.cli.listing import listing
+
+app = typer.Typer(
+    help="LLM inference as online scheduling: simulate policies, bound them, measure the gap.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"orsched {version('orsched')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+app.command("demo")(demo)
+app.command("evaluate")(evaluate)
+app.command("gap-table")(gap_table)
+app.command("list")(listing)
+app.add_typer(bench, name="bench")
+app.command("doctor")(doctor)

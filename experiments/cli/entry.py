@@ -1,0 +1,54 @@
+"""Where ``orsched`` starts: run a command, turn errors into one line and an exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from experiments.cli.app import app
+from experiments.cli.consoles import error_console
+from orsched.errors import OrschedError
+
+BAD_INPUT = 2
+INTERRUPTED = 130
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    args : sequence of str, optional
+        Arguments; None: those of the process.
+
+    Returns
+    -------
+    int
+        0: done. 1: ``doctor`` found something. 2: input that cannot be used. 130: interrupted.
+    """
+    try:
+        app(args=None if args is None else list(args), prog_name="orsched")
+    except SystemExit as stop:
+        code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+        if code == INTERRUPTED:
+            _say("interrupted: nothing was written")
+        return code
+    except KeyboardInterrupt:
+        _say("interrupted: nothing was written")
+        return INTERRUPTED
+    except OrschedError as error:
+        _say(f"error: {error}")
+        return BAD_INPUT
+    except OSError as error:
+        where = f" {error.filename}" if error.filename else ""
+        _say(f"error: file{where}: {error.strerror or error}")
+        return BAD_INPUT
+    return 0
+
+
+def _say(message: str) -> None:
+    error_console().out(" ".join(message.split()), highlight=False)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

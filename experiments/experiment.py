@@ -1,0 +1,87 @@
+"""What an experiment is: everything that decides its numbers, and nothing else."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from experiments.source import WorkloadLike
+from orsched.errors import InputError
+from orsched.fleet import Fleet
+from orsched.policy import Policy
+from orsched.request import SLO
+from orsched.warmup import warm_up
+
+MOST_REQUESTS = 50_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """Policies at loads on common sample paths.
+
+    Two experiments that compare equal give the same bytes, whatever the number of workers.
+
+    Parameters
+    ----------
+    workload : str, Path, Workload or WorkloadSource
+        A catalogue name, the path of a file, requests to resample, or a source of sample paths.
+    fleet : Fleet
+        What serves them.
+    policies : tuple of str or Policy
+        Registry names, built for each load, or finished policies, used as they are.
+    loads : tuple of float
+        Each > 0; 1 is the edge of the planning LP's capacity region.
+    requests : int
+        Per replication, at least 2.
+    replications : int
+        Sample paths, at least 1 (no interval without a second).
+    seed : int
+        Of every random stream, >= 0.
+    router : str, optional
+        Router of a fleet of several; None keeps the policy's own.
+    slo : SLO, optional
+        For goodput.
+    warm_up : str
+        Rule of `orsched.warmup` for the arrivals left out of the per-request metrics. Gaps always cover the
+        whole path, as bounds do.
+    """
+
+    workload: WorkloadLike
+    fleet: Fleet
+    policies: tuple[str | Policy, ...]
+    loads: tuple[float, ...]
+    requests: int
+    replications: int
+    seed: int = 0
+    router: str | None = None
+    slo: SLO | None = None
+    warm_up: str = "none"
+
+    def __post_init__(self) -> None:
+        if not self.policies:
+            raise InputError("an experiment needs at least one policy")
+        names = [policy if isinstance(policy, str) else policy.name for policy in self.policies]
+        _require_distinct("policies", names)
+        if not self.loads:
+            raise InputError("an experiment needs at least one load")
+        _require_distinct("loads", self.loads)
+        for load in self.loads:
+            if not (load > 0 and math.isfinite(load)):
+                raise InputError(f"load {load!r}: must be a positive, finite number")
+        _require_whole("requests", self.requests, 2, MOST_REQUESTS)
+        _require_whole("replications", self.replications, 1)
+        _require_whole("seed", self.seed, 0)
+        warm_up([0.0], self.warm_up)
+
+
+def _require_whole(field: str, value: object, least: int, most: int | None = None) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise InputError(f"{field} = {value!r}: must be a whole number >= {least}")
+    if most is not None and value > most:
+        raise InputError(f"{field} = {value!r}: must be at most {most}")
+
+
+def _require_distinct(field: str, values: list[str] | tuple[float, ...]) -> None:
+    twice = sorted({str(value) for value in values if values.count(value) > 1})  # type: ignore[arg-type]
+    if twice:
+        raise InputError(f"{field} given twice: {', '.join(twice)}")

@@ -1,0 +1,163 @@
+"""From sample paths to a gap table: means and intervals over replications."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from experiments.build import Unavailable
+from experiments.experiment import Experiment
+from experiments.replication import Path
+from experiments.runner import Results, run_experiment
+from experiments.source import WorkloadLike
+from orsched.bound import Bound, Validity, best_bound
+from orsched.errors import InputError
+from orsched.estimate import Estimate, estimate
+from orsched.fleet import Fleet
+from orsched.gap_table import Gap, GapRow, GapTable
+from orsched.policy import Policy
+from orsched.stability import FEWEST_REQUESTS, Stability
+from orsched.workloads import Workload
+
+LOADS = (0.5, 0.7, 0.9, 0.97)
+_STRENGTH: tuple[Validity, ...] = ("pathwise", "fluid", "asymptotic")
+
+
+def gap_table(
+    workload: WorkloadLike,
+    fleet: Fleet,
+    policies: Sequence[str | Policy],
+    *,
+    loads: Sequence[float] | None = None,
+    replications: int = 20,
+    requests: int = 2_000,
+    seed: int = 0,
+    router: str | None = None,
+    workers: int | None = None,
+    on_task_done: Callable[[], None] = lambda: None,
+) -> GapTable:
+    """Measure how far policies are from what no policy can beat.
+
+    Parameters
+    ----------
+    workload : str, Path, Workload or WorkloadSource
+        A catalogue name, the path of a file, requests to resample, or a source of sample paths.
+    fleet : Fleet
+        What serves them.
+    policies : sequence of str or Policy
+        Registry names (``"vllm-v1"``) or policies of your own.
+    loads : sequence of float, optional
+        Loads to measure at. Default: the load a `Workload` has on `fleet`; 0.5, 0.7, 0.9 and 0.97 for a name.
+    replications, requests, seed : int
+        Sample paths, requests in each, seed of every random stream.
+    router : str, optional
+        For a fleet of several instances.
+    workers : int, optional
+        Processes; None: as many cores as pay off. The table does not depend on it.
+    on_task_done : callable
+        Called after each sample path, for progress.
+
+    Returns
+    -------
+    GapTable
+        `print` it, or see `GapTable.to_frame` and `experiments.render`.
+    """
+    if loads is None:
+        loads = (workload.load_on(fleet),) if isinstance(workload, Workload) else LOADS
+    experiment = Experiment(
+        workload=workload,
+        fleet=fleet,
+        policies=tuple(policies),
+        loads=tuple(loads),
+        requests=requests,
+        replications=replications,
+        seed=seed,
+        router=router,
+    )
+    return tabulate(run_experiment(experiment, workers=workers, on_task_done=on_task_done))
+
+
+def tabulate(results: Results) -> GapTable:
+    """Summarise the replications of an experiment."""
+    experiment = results.experiment
+    rows = [gap_row(results, load, policy) for load in experiment.loads for policy in results.policies[load]]
+    return GapTable(
+        workload=results.workload,
+        fleet=experiment.fleet.name,
+        requests=experiment.requests,
+        replications=experiment.replications,
+        seed=experiment.seed,
+        rows=tuple(rows),
+        notices=results.notices,
+    )
+
+
+def gap_row(results: Results, load: float, policy: Policy | Unavailable) -> GapRow:
+    """Summarise `policy`, one of those built for `load`."""
+    if isinstance(policy, Unavailable):
+        return GapRow.not_run(policy.name, policy.information.label, load, policy.reason)
+    paths = results.at(load)
+    outcomes = [path.outcomes[policy.name] for path in paths]
+    verdicts = [outcome.stability for outcome in outcomes]
+    stable, reason = _verdict(load, verdicts, results.experiment.requests)
+    return GapRow(
+        policy=policy.name,
+        information=policy.information.label,
+        load=load,
+        metrics=_estimates([outcome.metrics for outcome in outcomes]),
+        gaps={
+            metric: _gap(metric, paths, value)
+            for metric, value in _estimates([outcome.gaps for outcome in outcomes]).items()
+        },
+        stable=stable,
+        unstable_replications=sum(not verdict.stable for verdict in verdicts),
+        replications=len(paths),
+        reason=reason,
+        settings=dict(policy.settings),
+    )
+
+
+def _verdict(load: float, verdicts: Sequence[Stability], requests: int) -> tuple[bool, str]:
+    """Pool the replications: unstable when most of them are, or, at load >= 1, when they grow on average.
+
+    Below load 1 growth must be shown; from load 1 on the theory predicts it, and a short path that happens to
+    stay level proves nothing.
+    """
+    unstable = [verdict for verdict in verdicts if not verdict.stable]
+    if 2 * len(unstable) > len(verdicts):
+        return False, unstable[0].reason
+    growth_per_s = sum(verdict.growth_per_s for verdict in verdicts) / len(verdicts)
+    if load >= 1 and growth_per_s > 0:
+        return (
+            False,
+            f"unstable: load {load:.4g} >= 1 and the number in system grows by {growth_per_s:.2g} requests/s",
+        )
+    doubtful = load >= 1 or requests < FEWEST_REQUESTS
+    return True, verdicts[0].reason if doubtful else ""
+
+
+def _estimates(observations: Sequence[object]) -> dict[str, Estimate]:
+    """Estimate what every replication has; a quantity that one of them lacks is left out."""
+    columns: list[dict[str, float]] = [dict(row) for row in observations]  # type: ignore[call-overload]
+    common = [name for name in columns[0] if all(name in column for column in columns)]
+    return {name: estimate([column[name] for column in columns]) for name in common}
+
+
+def _gap(metric: str, paths: Sequence[Path], value: Estimate) -> Gap:
+    used = [_best(path.bounds, metric) for path in paths]
+    names = [name for name, _ in Counter(bound.name for bound in used).most_common()]
+    return Gap(
+        metric=metric,
+        estimate=value,
+        bound=" / ".join(names),
+        bound_value=estimate([bound.value for bound in used]),
+        validity=max((bound.validity for bound in used), key=_STRENGTH.index),
+        certified=all(bound.certified for bound in used),
+    )
+
+
+def _best(bounds: Sequence[Bound], metric: str) -> Bound:
+    bound = best_bound(bounds, metric)
+    if bound is None:
+        raise InputError(f"no valid bound on {metric}, although a gap to one was measured")
+    return bound

@@ -1,0 +1,1 @@
+"""A gap table in every form it leaves the program: terminal, Markdown, LaTeX, data files, figure."""

@@ -1,0 +1,69 @@
+"""Gap against load as a figure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from experiments.atomic import replacing
+from orsched.errors import InputError
+from orsched.gap_table import GAP_METRIC, GapRow, GapTable, percent
+
+OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
+"""Colours that people with colour-vision deficiencies can tell apart (Okabe and Ito, 2008)."""
+
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")
+WIDE = 20
+"""Ratio of the largest to the smallest gap from which the axis is logarithmic."""
+
+
+def write_figure(table: GapTable, path: Path) -> None:
+    """Draw the gap of mean latency against load as PNG, one line per policy, 95% intervals as bars.
+
+    Unstable rows have hollow markers. Policies differ in colour and in marker.
+
+    Raises
+    ------
+    InputError
+        When no row has a gap.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    shown = [row for row in table.rows if GAP_METRIC in row.gaps]
+    if not shown:
+        raise InputError(f"no row has a gap of {GAP_METRIC}: there is nothing to draw")
+    figure = Figure(figsize=(7.5, 4.8), dpi=150, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    for index, policy in enumerate(table.policies):
+        _draw(axes, index, policy, [row for row in shown if row.policy == policy])
+    gaps = [row.gaps[GAP_METRIC].estimate.mean for row in shown]
+    if min(gaps) > 0 and max(gaps) > WIDE * min(gaps):
+        axes.set_yscale("log")
+    axes.set_xlabel("load (1 = edge of the planning LP's capacity region)")
+    axes.set_ylabel("gap of mean latency to the best valid bound (%),\n95% intervals, hollow: unstable")
+    axes.set_title(table.title, fontsize="medium")
+    axes.grid(alpha=0.3)
+    axes.legend(frameon=False)
+    with replacing(path) as part:
+        figure.savefig(part, format="png")
+
+
+def _draw(axes: Any, index: int, policy: str, rows: list[GapRow]) -> None:
+    if not rows:
+        return
+    colour = OKABE_ITO[index % len(OKABE_ITO)]
+    marker = MARKERS[index % len(MARKERS)]
+    gaps = [percent(row.gaps[GAP_METRIC].estimate) for row in rows]
+    loads = [row.load for row in rows]
+    means = [gap.mean for gap in gaps]
+    widths = [gap.half_width or 0.0 for gap in gaps]
+    label = f"{policy} ({rows[0].information})"
+    axes.errorbar(
+        loads, means, yerr=widths, color=colour, marker=marker, capsize=3, linewidth=1.4, label=label
+    )
+    unstable = [(row.load, gap.mean) for row, gap in zip(rows, gaps, strict=True) if row.stable is False]
+    if unstable:
+        xs, ys = zip(*unstable, strict=True)
+        axes.plot(xs, ys, linestyle="", marker=marker, color=colour, markerfacecolor="white", zorder=5)

@@ -1,0 +1,42 @@
+"""Where an experiment's sample paths come from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from orsched.workloads import Workload
+from orsched.workloads.sources import TraceSource, WorkloadSource
+
+WorkloadLike = str | Path | Workload | WorkloadSource
+"""A catalogue name, the path of a file, requests to resample, or a source of your own."""
+
+
+def source_of(workload: WorkloadLike) -> WorkloadSource:
+    """Find the source of sample paths that `workload` means.
+
+    Raises
+    ------
+    UnknownNameError
+        For an unknown name; the message suggests the nearest.
+    InputError
+        When a file cannot be used.
+    """
+    if isinstance(workload, Workload):
+        return TraceSource(workload, "requests given")
+    if isinstance(workload, str | Path):
+        from orsched.workloads.catalogue import workload_source  # here: it reads files with pandas
+
+        return workload_source(str(workload))
+    return workload
+
+
+def notices_of(source: WorkloadSource, requests: int) -> tuple[str, ...]:
+    """Say what was changed in the source, and when a path is longer than the trace it is taken from."""
+    whole = source.whole()
+    notices = tuple(whole.notices)
+    if isinstance(source, TraceSource) and requests > len(whole):
+        joined = (
+            f"each path of {requests} requests joins several blocks of the {len(whole)} in {source.name!r}"
+        )
+        return (*notices, joined)
+    return notices

@@ -1,0 +1,139 @@
+"""Every bound that holds for every policy on one sample path."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from fluid.critical_path import CriticalPaths
+from fluid.latency import SrptFamily, usable_tokens
+from fluid.makespan import planning_makespan_s
+from fluid.subject import subject
+from orsched.bound import Bound
+from orsched.errors import InputError
+from orsched.fleet import Fleet
+from orsched.quantiles import percentiles
+from orsched.work import Floats
+from orsched.workloads import Workload
+
+TOLERANCE = 1e-9
+"""Relative amount by which each bound is moved to the safe side.
+
+It covers the rounding of the bound's own evaluation (sums of non-negative terms, or integers) and that of a
+simulator's clock, which adds up to millions of iterations.
+"""
+
+
+def bounds(workload: Workload, fleet: Fleet) -> tuple[Bound, ...]:
+    """Bounds on mean and quantile latencies and on throughput for every policy on this sample path.
+
+    Metrics and their definitions:
+
+    - ``latency_mean_s``, ``ttft_mean_s``: completion minus arrival, first token minus arrival.
+    - ``tpot_mean_s``: (completion - first token) / (o - 1), averaged over the requests with o >= 2; and
+      ``itl_mean_s``, the same with numerators and denominators summed first.
+    - ``effective_throughput_tokens_per_s``: decode tokens ``sum (o - 1)`` over the makespan, the time from
+    the
+      first arrival to the last completion; ``output_throughput_tokens_per_s`` and
+      ``throughput_requests_per_s`` count all output tokens and requests instead.
+    - ``latency_p50_s``, ``ttft_p90_s``, ``tpot_p99_s``, ...: quantiles as in `orsched.quantiles`. If every
+      request's value is at least b_i, the quantile is at least the quantile of the b_i.
+
+    Assumes that every request completes (a run that drains), on identical instances at the neutral operating
+    point, with at most one token per request and iteration. All are pathwise.
+
+    Parameters
+    ----------
+    workload : Workload
+        The sample path.
+    fleet : Fleet
+        What serves it.
+
+    Returns
+    -------
+    tuple of Bound
+        Possibly several per metric; `orsched.bound.best_bound` picks the tightest.
+
+    Raises
+    ------
+    InputError
+        When a request does not fit into the KV memory of an instance: no policy completes it.
+    """
+    require_fit(workload, fleet)
+    return tuple(_bounds(workload, fleet, subject(workload, fleet)))
+
+
+def require_fit(workload: Workload, fleet: Fleet) -> None:
+    """Refuse a workload with a request that no instance can hold until its end.
+
+    Raises
+    ------
+    InputError
+        Naming the first such request.
+    """
+    most = workload.input_tokens + workload.output_tokens - 1
+    room = usable_tokens(fleet.hardware)
+    if most.max() > room:
+        row = int(np.argmax(most > room))
+        raise InputError(
+            f"request {row} (input {workload.input_tokens[row]}, output {workload.output_tokens[row]}) ends "
+            f"with {most[row]} KV tokens, an instance of {fleet.name} has {room}: no policy completes it"
+        )
+
+
+def _bounds(workload: Workload, fleet: Fleet, identity: str) -> Iterator[Bound]:
+    paths = CriticalPaths.of(workload, fleet)
+    family = SrptFamily.of(workload, fleet)
+    first, first_choice = family.mean_first_token()
+    whole, whole_choice = family.mean_latency()
+    lower = partial(_lower, identity)
+    yield lower("srpt-family", "latency_mean_s", whole, **asdict(whole_choice))
+    decode = float(np.mean(paths.decode_s))
+    yield lower("srpt-first-token", "latency_mean_s", first + decode, **asdict(first_choice))
+    yield lower("critical-path", "latency_mean_s", float(np.mean(paths.latency_s)))
+    yield lower("srpt-first-token", "ttft_mean_s", first, **asdict(first_choice))
+    yield lower("critical-path", "ttft_mean_s", float(np.mean(paths.prefill_s)))
+    yield from _quantile_bounds(lower, "latency", paths.latency_s)
+    yield from _quantile_bounds(lower, "ttft", paths.prefill_s)
+    if len(paths.tpot_s):
+        yield lower("critical-path", "tpot_mean_s", float(np.mean(paths.tpot_s)))
+        yield from _quantile_bounds(lower, "tpot", paths.tpot_s)
+        yield lower("critical-path", "itl_mean_s", _itl_mean_s(paths))
+    yield from _throughput_bounds(workload, fleet, paths, identity)
+
+
+def _quantile_bounds(lower: Callable[..., Bound], quantity: str, values: Floats) -> Iterator[Bound]:
+    for percent, value in percentiles(values).items():
+        yield lower("critical-path", f"{quantity}_{percent}_s", value)
+
+
+def _itl_mean_s(paths: CriticalPaths) -> float:
+    return float(np.sum(paths.decode_s) / np.sum(paths.output_tokens - 1))
+
+
+def _throughput_bounds(
+    workload: Workload, fleet: Fleet, paths: CriticalPaths, identity: str
+) -> Iterator[Bound]:
+    """All that is to be done over the least makespan."""
+    alone = float(np.max(workload.arrival_s - workload.arrival_s[0] + paths.latency_s))
+    makespan = max(alone, planning_makespan_s(workload, fleet))
+    outputs = int(np.sum(workload.output_tokens))
+    amounts = {
+        "effective_throughput_tokens_per_s": outputs - len(workload),
+        "output_throughput_tokens_per_s": outputs,
+        "throughput_requests_per_s": len(workload),
+    }
+    for metric, amount in amounts.items():
+        if amount:
+            value = amount / makespan * (1 + TOLERANCE)
+            facts = {"amount": amount, "makespan_s": makespan, "relative_tolerance": TOLERANCE}
+            yield Bound("planning-makespan", value, "upper", metric, "pathwise", True, identity, facts)
+
+
+def _lower(identity: str, name: str, metric: str, value: float, **facts: Any) -> Bound:
+    certificate = {**facts, "relative_tolerance": TOLERANCE}
+    return Bound(name, value * (1 - TOLERANCE), "lower", metric, "pathwise", True, identity, certificate)

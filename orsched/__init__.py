@@ -1,0 +1,55 @@
+"""orsched: LLM inference as multi-stage online scheduling with KV-memory constraints.
+
+The package root holds the vocabulary (workloads, hardware, fleets, policies, bounds, runs) and one
+algorithm, `simulate`. Names are imported on first use, so that ``import orsched`` stays light.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from orsched.bound import Bound as Bound
+    from orsched.catalogue import Hardware as Hardware
+    from orsched.catalogue import hardware as hardware
+    from orsched.catalogue import hardware_names as hardware_names
+    from orsched.engine.plan import Chunk as Chunk
+    from orsched.engine.plan import Plan as Plan
+    from orsched.engine.simulation import simulate as simulate
+    from orsched.fleet import Fleet as Fleet
+    from orsched.policy import Information as Information
+    from orsched.policy import Policy as Policy
+    from orsched.request import SLO as SLO
+    from orsched.request import RequestClass as RequestClass
+    from orsched.run import Run as Run
+    from orsched.workloads import Workload as Workload
+
+_HOMES = {
+    "SLO": "orsched.request",
+    "Bound": "orsched.bound",
+    "Chunk": "orsched.engine.plan",
+    "Fleet": "orsched.fleet",
+    "Hardware": "orsched.catalogue",
+    "Information": "orsched.policy",
+    "Plan": "orsched.engine.plan",
+    "Policy": "orsched.policy",
+    "RequestClass": "orsched.request",
+    "Run": "orsched.run",
+    "Workload": "orsched.workloads",
+    "hardware": "orsched.catalogue",
+    "hardware_names": "orsched.catalogue",
+    "simulate": "orsched.engine.simulation",
+}
+
+__all__ = sorted(_HOMES)  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'orsched' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

@@ -1,0 +1,1 @@
+"""The simulation engine: decision epochs, cohorts, streams, instances and the calendar."""

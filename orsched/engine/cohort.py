@@ -1,0 +1,123 @@
+"""Cohorts: requests that decode together, share one iteration clock and cost O(1) to advance."""
+
+from __future__ import annotations
+
+from heapq import heappop, heappush
+
+
+class Cohort:
+    """Decoding requests that always advance together.
+
+    A member's cached KV tokens are ``base + clock``; its last token is due at tick `due`. Block growth is kept as
+    a histogram: a member needs a new block in the iterations whose tick is congruent to ``-base``
+    modulo the block size, so any number of iterations is priced in closed form.
+
+    Parameters
+    ----------
+    block_tokens : int
+        KV allocation unit of the instance's ledger.
+    """
+
+    __slots__ = ("_block", "_due", "_finish", "_growing", "_late", "_phases", "base", "clock", "kv_tokens")
+
+    def __init__(self, block_tokens: int) -> None:
+        self._block = block_tokens
+        self._phases = [0] * block_tokens
+        self._growing: dict[int, int] = {}
+        self._late: list[tuple[int, int]] = []
+        self._finish: list[tuple[int, int]] = []
+        self._due: dict[int, int] = {}
+        self.base: dict[int, int] = {}
+        self.clock = 0
+        self.kv_tokens = 0
+
+    def __len__(self) -> int:
+        return len(self.base)
+
+    def join(self, request: int, kv_tokens: int, remaining: int, held_blocks: int) -> None:
+        """Add a request with `kv_tokens` cached, `remaining` >= 1 iterations to go and `held_blocks` set aside."""
+        clock, block = self.clock, self._block
+        base = kv_tokens - clock
+        due = clock + remaining
+        self.base[request] = base
+        self._due[request] = due
+        self.kv_tokens += kv_tokens
+        heappush(self._finish, (due, request))
+        room = held_blocks * block - kv_tokens
+        if room < block:
+            phase = -base % block
+            self._phases[phase] += 1
+            self._growing[request] = phase
+        elif room < remaining:
+            heappush(self._late, (clock + room - block + 1, request))
+
+    def leave(self, request: int) -> tuple[int, int]:
+        """Take a request out; returns its cached KV tokens and the iterations it still had to go."""
+        kv_tokens = self.base.pop(request) + self.clock
+        self.kv_tokens -= kv_tokens
+        phase = self._growing.pop(request, None)
+        if phase is not None:
+            self._phases[phase] -= 1
+        return kv_tokens, self._due.pop(request) - self.clock
+
+    def steps_to_event(self) -> int:
+        """Iterations until the next member finishes or outgrows its reservation; the cohort must not be empty."""
+        finish = self._finish
+        while self._due.get(finish[0][1]) != finish[0][0]:
+            heappop(finish)
+        tick = finish[0][0]
+        if self._late and self._late[0][0] < tick:
+            tick = self._late[0][0]
+        return tick - self.clock
+
+    def blocks_needed(self, steps: int) -> int:
+        """New blocks that `steps` more iterations take."""
+        block = self._block
+        if block == 1:
+            return steps * len(self._growing)
+        full, part = divmod(steps, block)
+        need = full * len(self._growing)
+        if part:
+            start = self.clock % block
+            stop = start + part
+            phases = self._phases
+            if part == 1:
+                need += phases[start]
+            elif stop <= block:
+                need += sum(phases[start:stop])
+            else:
+                need += sum(phases[start:]) + sum(phases[: stop - block])
+        return need
+
+    def needs_block(self, request: int) -> bool:
+        """Whether `request` takes a new block in the next iteration."""
+        return self._growing.get(request) == self.clock % self._block
+
+    def advance(self, steps: int) -> bool:
+        """Let `steps` iterations pass; returns whether somebody may have finished."""
+        self.clock = clock = self.clock + steps
+        self.kv_tokens += steps * len(self.base)
+        if self._late:
+            self._start_growing()
+        finish = self._finish
+        return bool(finish) and finish[0][0] <= clock
+
+    def _start_growing(self) -> None:
+        """Count the members whose reservation is used up to its last block among the growing ones."""
+        late = self._late
+        while late and late[0][0] <= self.clock:
+            request = heappop(late)[1]
+            if request in self.base and request not in self._growing:
+                phase = -self.base[request] % self._block
+                self._phases[phase] += 1
+                self._growing[request] = phase
+
+    def pop_finished(self) -> list[tuple[int, int]]:
+        """Take out the members that have emitted their last token: (request, its cached KV tokens)."""
+        finish, due, clock = self._finish, self._due, self.clock
+        done = []
+        while finish and finish[0][0] <= clock:
+            tick, request = heappop(finish)
+            if due.get(request) == tick:
+                done.append((request, self.leave(request)[0]))
+        return done

@@ -1,0 +1,189 @@
+"""One instance: its queues, its KV ledger, its cohorts, and the transitions a plan may cause."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from orsched.catalogue import Hardware
+from orsched.engine.calendar import Calendar
+from orsched.engine.cohort import Cohort
+from orsched.engine.plan import Chunk
+from orsched.engine.queues import FifoQueue, KeyedQueue, WaitingQueue
+from orsched.engine.requests import Requests
+from orsched.engine.stream import Stream
+from orsched.errors import PlanError
+from orsched.memory import KVLedger
+from orsched.policy import Policy
+
+
+class Instance:
+    """State of one instance. Only its stream and the calendar change it; policies see it through a view.
+
+    Parameters
+    ----------
+    index : int
+        Its place in the fleet.
+    hardware : Hardware
+        What it is.
+    policy : Policy
+        What runs on it.
+    requests : Requests
+        The run's requests.
+    calendar : Calendar
+        The run's calendar.
+    epoch_limit : int
+        Most iterations per epoch (1 forces token-by-token simulation).
+    alone : bool
+        Whether it is the whole fleet.
+    """
+
+    def __init__(
+        self,
+        index: int,
+        hardware: Hardware,
+        policy: Policy,
+        requests: Requests,
+        calendar: Calendar,
+        epoch_limit: int,
+        alone: bool,
+    ) -> None:
+        self.index = index
+        self.hardware = hardware
+        self.requests = requests
+        self.ledger = KVLedger(hardware.kv_capacity_tokens, hardware.block_tokens)
+        self.cohorts = [Cohort(self.ledger.block_tokens) for _ in range(policy.num_classes)]
+        self.queues: list[WaitingQueue] = [
+            FifoQueue() if policy.order is None else KeyedQueue(requests.key_of)
+            for _ in range(policy.num_classes)
+        ]
+        self.running: dict[int, Cohort | None] = {}
+        self.prefilling: dict[int, int] = {}
+        self.in_system = 0
+        self.resident_tokens = 0
+        """KV tokens cached at the start of the epoch in flight."""
+        self.closed = False
+        self.watchers: list[tuple[str, Callable[[int, int], None]]] = []
+        self._classified = policy.num_classes > 1
+        self._outputs = requests.true_output_tokens()
+        self._targets = requests.prompt_target
+        self.stream = Stream(self, policy, calendar, epoch_limit, alone)
+
+    def arrive(self, request: int) -> None:
+        """Queue a newly routed request."""
+        requests = self.requests
+        requests.instance[request] = self.index
+        self._queue_of(request).push(request)
+        self.in_system += 1
+        if self.watchers:
+            self.notify()
+
+    def take_chunk(self, chunk: Chunk, now_s: float) -> int:
+        """Admit or continue a request with a prompt chunk; returns the tokens cached before it.
+
+        Raises
+        ------
+        PlanError
+            When the request is neither waiting nor prefilling, the chunk is not part of its prompt, or memory is short.
+        """
+        request, tokens, reserve, _ = chunk
+        done = self.prefilling.get(request)
+        if done is None:
+            self._admit(request, now_s)
+            self.prefilling[request] = done = 0
+        left = self._targets[request] - done
+        if not 0 < tokens <= left:
+            raise self._refuse(request, now_s, f"was given a chunk of {tokens} tokens, {left} are left")
+        held = done + tokens
+        self.ledger.reserve(request, held if held > reserve else reserve)
+        return done
+
+    def finish_chunk(self, chunk: Chunk, end_s: float) -> None:
+        """Book a processed chunk; the one that completes the prompt emits a token."""
+        request = chunk.request
+        self.resident_tokens += chunk.tokens
+        done = self.prefilling[request] + chunk.tokens
+        if done < self._targets[request]:
+            self.prefilling[request] = done
+            return
+        del self.prefilling[request]
+        emitted = done - self.requests.input_tokens[request] + 1
+        if emitted == 1:
+            self.requests.first_token_s[request] = end_s
+        remaining = self._outputs[request] - emitted
+        if remaining == 0:
+            self._depart(request, done, end_s)
+        else:
+            cohort = self.cohorts[chunk.cohort]
+            cohort.join(request, done, remaining, self.ledger.held[request])
+            self.running[request] = cohort
+
+    def complete(self, cohort: Cohort, end_s: float) -> None:
+        """Let every member of `cohort` that has emitted its last token leave."""
+        for request, tokens in cohort.pop_finished():
+            self._depart(request, tokens, end_s)
+
+    def preempt(self, request: int, now_s: float) -> None:
+        """Drop a resident request's KV cache and return it to its queue; it recomputes what it had."""
+        requests = self.requests
+        if request not in self.running:
+            raise self._refuse(request, now_s, "cannot be preempted: it is not running here")
+        cohort = self.running.pop(request)
+        if cohort is None:
+            tokens = self.prefilling.pop(request)
+        else:
+            tokens, remaining = cohort.leave(request)
+            emitted = self._outputs[request] - remaining
+            self._targets[request] = requests.input_tokens[request] + emitted
+        self.ledger.release(request, tokens)
+        self.resident_tokens -= tokens
+        requests.preemptions[request] += 1
+        self._queue_of(request).push_back(request)
+
+    def kv_tokens_at(self, now_s: float) -> int:
+        """KV tokens cached by the iterations finished at `now_s`."""
+        return self.resident_tokens + self.stream.tokens_appended_by(now_s)
+
+    def waiting_tokens(self) -> int:
+        """Prompt tokens of the waiting requests."""
+        return sum(self._targets[r] for queue in self.queues for r in queue)
+
+    def notify(self) -> None:
+        """Tell the fleet's indices what changed."""
+        for quantity, update in self.watchers:
+            update(self.index, getattr(self, quantity))
+
+    def check_integrity(self) -> None:
+        """Assert that ledger, cohorts and running set agree."""
+        cached = dict(self.prefilling)
+        for cohort in self.cohorts:
+            cached.update((r, base + cohort.clock) for r, base in cohort.base.items())
+        assert cached.keys() == self.running.keys()
+        self.ledger.check_integrity(cached.items())
+        assert sum(cached.values()) == self.resident_tokens, "resident tokens miscounted"
+        waiting = sum(map(len, self.queues))
+        assert self.in_system == waiting + len(self.running)
+
+    def _queue_of(self, request: int) -> WaitingQueue:
+        return self.queues[self.requests.class_of(request) if self._classified else 0]
+
+    def _admit(self, request: int, now_s: float) -> None:
+        if request in self.running:
+            raise self._refuse(request, now_s, "is already decoding and has no prompt left to process")
+        requests = self.requests
+        try:
+            self._queue_of(request).remove(request)
+        except (ValueError, IndexError):
+            raise self._refuse(request, now_s, "is not waiting here") from None
+        self.running[request] = None
+        if not requests.preemptions[request]:
+            requests.first_scheduled_s[request] = now_s
+
+    def _depart(self, request: int, tokens: int, end_s: float) -> None:
+        self.ledger.release(request, tokens)
+        self.resident_tokens -= tokens
+        del self.running[request]
+        self.requests.completion_s[request] = end_s
+        self.in_system -= 1
+
+    def _refuse(self, request: int, now_s: float, why: str) -> PlanError:
+        return PlanError(f"t = {now_s:.6g} s, instance {self.index}: request {request} {why}")

@@ -1,0 +1,77 @@
+"""The requests of one run: their lengths, and what happened to each."""
+
+from __future__ import annotations
+
+import math
+from array import array
+
+from orsched.policy import Information, LengthKey, Policy
+from orsched.workloads import Workload
+
+
+class Requests:
+    """Columns indexed by request, as plain lists and arrays because the engine reads one element at a time.
+
+    Parameters
+    ----------
+    workload : Workload
+        What arrives.
+    policy : Policy
+        Its `classify`, `order` and `information` decide class and queue key.
+    """
+
+    __slots__ = (
+        "_classify",
+        "_order",
+        "_output_tokens",
+        "arrival_s",
+        "completion_s",
+        "first_scheduled_s",
+        "first_token_s",
+        "information",
+        "input_tokens",
+        "instance",
+        "max_total_tokens",
+        "preemptions",
+        "prompt_target",
+    )
+
+    def __init__(self, workload: Workload, policy: Policy) -> None:
+        n = len(workload)
+        self.arrival_s: list[float] = workload.arrival_s.tolist()
+        self.input_tokens: list[int] = workload.input_tokens.tolist()
+        self._output_tokens: list[int] = workload.output_tokens.tolist()
+        self.max_total_tokens = workload.max_total_tokens
+        self.information = policy.information
+        self._classify = policy.classify
+        self._order = policy.order
+        never = [math.nan]
+        self.first_scheduled_s = array("d", never) * n
+        self.first_token_s = array("d", never) * n
+        self.completion_s = array("d", never) * n
+        self.preemptions = array("q", [0]) * n
+        self.instance = array("q", [0]) * n
+        self.prompt_target = list(self.input_tokens)
+        """Tokens a prefill must process: the prompt, and after a preemption the tokens emitted before it."""
+
+    def __len__(self) -> int:
+        return len(self.arrival_s)
+
+    def true_output_tokens(self) -> list[int]:
+        """Output lengths; for the engine, never for a policy."""
+        return self._output_tokens
+
+    def class_of(self, request: int) -> int:
+        """The class the policy's classifier gives `request`."""
+        if self._classify is None:
+            return 0
+        return int(self._evaluate(self._classify, request, Information.CLASS))
+
+    def key_of(self, request: int) -> float:
+        """The queue key the policy's order gives `request`."""
+        assert self._order is not None
+        return self._evaluate(self._order, request, Information.ORACLE)
+
+    def _evaluate(self, key: LengthKey, request: int, needed: Information) -> float:
+        visible = self._output_tokens[request] if self.information >= needed else None
+        return key(self.input_tokens[request], visible)

@@ -1,0 +1,141 @@
+"""The algorithm: play a workload through a fleet under a policy."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+
+from orsched.engine.calendar import Calendar
+from orsched.engine.instance import Instance
+from orsched.engine.requests import Requests
+from orsched.engine.view import FleetView
+from orsched.errors import InputError
+from orsched.fleet import Fleet
+from orsched.policy import Policy
+from orsched.run import Run
+from orsched.workloads import Workload
+
+
+def simulate(
+    workload: Workload,
+    fleet: Fleet,
+    policy: Policy,
+    seed: int | np.random.SeedSequence = 0,
+    *,
+    epoch_limit: int | None = None,
+    check: bool = False,
+) -> Run:
+    """Simulate until every request has completed.
+
+    Parameters
+    ----------
+    workload : Workload
+        The requests.
+    fleet : Fleet
+        The instances.
+    policy : Policy
+        What decides; sees views only.
+    seed : int or SeedSequence
+        Seeds the policy's own random stream (randomised routers); the workload is given.
+    epoch_limit : int, optional
+        Most iterations per decision epoch. 1 simulates token by token and gives the same result, slower.
+    check : bool
+        Check the KV ledger against the requests after every arrival, for tests.
+
+    Returns
+    -------
+    Run
+        One row per request, and the instances' integrals.
+
+    Raises
+    ------
+    InputError
+        When a request can never fit into an instance's KV memory.
+    PlanError
+        When the policy plans what cannot be executed, or idles forever; names time, instance and request.
+    """
+    _require_fit(workload, fleet)
+    sequence = seed if isinstance(seed, np.random.SeedSequence) else np.random.SeedSequence(seed)
+    requests = Requests(workload, policy)
+    limit = sys.maxsize if epoch_limit is None else epoch_limit
+    alone = fleet.size == 1
+    calendar = Calendar()
+    instances = [
+        Instance(i, fleet.hardware, policy, requests, calendar, limit, alone) for i in range(fleet.size)
+    ]
+    view = FleetView(instances, np.random.default_rng(sequence))
+    _Arrivals(requests, instances, policy, view, calendar, check)
+    calendar.run()
+    return Run.collect(workload, fleet, policy, requests, [i.stream for i in instances])
+
+
+class _Arrivals:
+    """Routes requests as they arrive and wakes the instances they land on."""
+
+    def __init__(
+        self,
+        requests: Requests,
+        instances: list[Instance],
+        policy: Policy,
+        view: FleetView,
+        calendar: Calendar,
+        check: bool,
+    ) -> None:
+        self._times = requests.arrival_s
+        self._instances = instances
+        self._route = policy.route
+        self._view = view
+        self._check = check
+        self._following = 0
+        self._next = calendar.urgent_appointment(self._arrive)
+        self._next.book(self._times[0])
+
+    def _arrive(self, now_s: float) -> None:
+        """Admit all requests that arrive at this instant and book the next arrival."""
+        times, following, last = self._times, self._following, len(self._times)
+        self._view.now_s = now_s
+        touched = {self._admit(following): None}
+        following += 1
+        while following < last and times[following] == now_s:
+            touched[self._admit(following)] = None
+            following += 1
+        self._following = following
+        if following < last:
+            self._next.book(times[following])
+        else:
+            for instance in self._instances:
+                instance.closed = True
+        for instance in touched:
+            instance.stream.on_arrival(now_s)
+        if following == last:
+            for instance in self._instances:
+                if instance not in touched:
+                    instance.stream.on_close(now_s)
+        if self._check:
+            for instance in self._instances:
+                if not instance.stream.busy:
+                    instance.check_integrity()
+
+    def _admit(self, request: int) -> Instance:
+        view = self._view
+        target = self._route(view, request)
+        if not 0 <= target < len(self._instances):
+            raise InputError(f"router sent request {request} to instance {target} of {view.size}")
+        view.routed += 1
+        instance = self._instances[target]
+        instance.arrive(request)
+        return instance
+
+
+def _require_fit(workload: Workload, fleet: Fleet) -> None:
+    hw = fleet.hardware
+    capacity = hw.kv_capacity_tokens // hw.block_tokens * hw.block_tokens
+    peak = workload.input_tokens + workload.output_tokens - 1
+    if int(peak.max()) > capacity:
+        row = int(np.argmax(peak > capacity))
+        raise InputError(
+            f"request {row} needs {peak[row]} KV tokens ({workload.input_tokens[row]} prompt + "
+            f"{workload.output_tokens[row]} output - 1), an instance of {hw.name} holds {capacity}: "
+            "drop such requests or use hardware with more KV memory"
+        )

@@ -1,0 +1,274 @@
+"""A stream: the execution lane of an instance, advancing in decision epochs."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from orsched.engine.calendar import Calendar
+from orsched.engine.integrals import Integrals
+from orsched.engine.plan import Chunk, Plan
+from orsched.engine.view import InstanceView
+from orsched.errors import PlanError
+from orsched.service import FULL, Batch, PiecewiseLinear
+
+if TYPE_CHECKING:
+    from orsched.engine.cohort import Cohort
+    from orsched.engine.instance import Instance
+    from orsched.policy import Policy
+
+
+class Stream:
+    """Runs one instance's iterations, an epoch at a time.
+
+    An epoch is a maximal run of iterations with unchanged composition. It ends at the earliest of a completion,
+    a reservation outgrown, KV growth about to pass the capacity, the plan's step or time limit, and - if
+    the plan asks to be woken - an arrival, rounded up to the end of the iteration in flight. Its
+    duration is the closed-form sum of the decode curve along the growing KV tokens.
+
+    Parameters
+    ----------
+    instance : Instance
+        Whose lane this is.
+    policy : Policy
+        What decides.
+    calendar : Calendar
+        Where it books its wake-ups.
+    epoch_limit : int
+        Most iterations per epoch.
+    alone : bool
+        Whether the instance is the whole fleet. Then the calendar's next event is its own next arrival, and an
+        epoch that the arrival will cut short is cut at once.
+    """
+
+    def __init__(
+        self, instance: Instance, policy: Policy, calendar: Calendar, epoch_limit: int, alone: bool
+    ) -> None:
+        self._calendar = calendar
+        self._instance = instance
+        self._batch = policy.batch
+        self._policy_name = policy.name
+        self._service = instance.hardware.service
+        self._max_num_seqs = instance.hardware.max_num_seqs
+        self._epoch_limit = epoch_limit
+        self._curves: dict[int, PiecewiseLinear] = {}
+        self.view = InstanceView(instance)
+        self.integrals = Integrals()
+        self.point = FULL
+        # The epoch in flight.
+        self._alone = alone
+        self.busy = False
+        self.end_s = 0.0
+        self._wake = calendar.appointment(self._on_time)
+        self._start_s = 0.0
+        self._steps = 0
+        self._prompt_tokens = 0
+        self._chunks: tuple[Chunk, ...] = ()
+        self._cohorts: list[Cohort] = []
+        self._seqs = 0
+        self._kv = 0
+        self._blocks = 0
+        self._wakes = True
+        self._idle_until_s = math.inf
+
+    def resume(self, now_s: float) -> None:
+        """Plan from `now_s` on, running epochs for as long as nothing else can happen before they end."""
+        next_s = self._calendar.next_s()
+        while True:
+            self._begin(now_s)
+            if not self.busy:
+                if self._idle_until_s < math.inf:
+                    self._book(self._idle_until_s)
+                return
+            if self.end_s >= next_s:
+                if self._alone and self._wakes and self._steps > 1:
+                    self._shorten(next_s)
+                self._book(self.end_s)
+                return
+            self._finish()
+            now_s = self.end_s
+
+    def on_arrival(self, now_s: float) -> None:
+        """React to an arrival on this instance."""
+        if not self.busy:
+            self.resume(now_s)
+        elif self._wakes and self._steps > 1 and self._shorten(now_s):
+            self._book(self.end_s)
+
+    def on_close(self, now_s: float) -> None:
+        """React to the news that nothing will arrive any more."""
+        if not self.busy and self._instance.in_system:
+            self.resume(now_s)
+
+    def tokens_appended_by(self, now_s: float) -> int:
+        """KV tokens the epoch in flight has appended by `now_s`."""
+        if not self.busy or self._chunks:
+            return 0
+        curve = self._curves[self._seqs]
+        steps, total = curve.count_to_reach(self._kv, self._seqs, self._steps, now_s - self._start_s)
+        finished = steps if self._start_s + total <= now_s else steps - 1
+        return finished * self._seqs
+
+    def _book(self, time_s: float) -> None:
+        """Be called back at `time_s` and at no other time booked before."""
+        if self._wake.pending:
+            self._wake.void()
+            self._wake = self._calendar.appointment(self._on_time)
+        self._wake.book(time_s)
+
+    def _on_time(self, now_s: float) -> None:
+        if self.busy:
+            if now_s < self.end_s:
+                return
+            self._finish()
+        self.resume(now_s)
+
+    def _begin(self, now_s: float) -> None:
+        """Ask the policy and start the epoch it wants, or go idle."""
+        instance = self._instance
+        view = self.view
+        view.now_s = now_s
+        if now_s > self.end_s:
+            self.integrals.idle(self.end_s, now_s, instance.resident_tokens)
+        plan = self._batch(view)
+        chunks, decode, preempt, self._wakes, _, self._idle_until_s = plan
+        if preempt:
+            for request in preempt:
+                instance.preempt(request, now_s)
+        cohorts = instance.cohorts
+        if decode is not None:
+            cohorts = [cohorts[c] for c in decode]
+        self._start_s = self.end_s = now_s
+        self._cohorts = cohorts
+        self._chunks = chunks
+        seqs = kv = 0
+        for cohort in cohorts:
+            seqs += len(cohort.base)
+            kv += cohort.kv_tokens
+        self._seqs = seqs
+        self._kv = kv
+        self.busy = True
+        if chunks:
+            self._start_prefill(chunks, now_s)
+        elif seqs:
+            self._start_decode(plan, now_s)
+        else:
+            self._go_idle(plan, now_s)
+        if instance.watchers:
+            instance.notify()
+
+    def _start_prefill(self, chunks: tuple[Chunk, ...], now_s: float) -> None:
+        prompt = past_total = 0
+        attention = 0.0
+        take_chunk = self._instance.take_chunk
+        for chunk in chunks:
+            past = take_chunk(chunk, now_s)
+            tokens = chunk.tokens
+            prompt += tokens
+            past_total += past
+            attention += tokens * (past + 0.5 * tokens)
+        self._prompt_tokens = prompt
+        if self._seqs + len(chunks) > self._max_num_seqs:
+            raise self._too_many(self._seqs + len(chunks))
+        self._steps = 1
+        self._blocks = blocks = self._need(1)
+        self._instance.ledger.grow(blocks)
+        batch = Batch(prompt, attention, past_total, self._seqs, self._kv)
+        self.end_s = now_s + self._service.iteration_s(batch, self.point)
+
+    def _start_decode(self, plan: Plan, now_s: float) -> None:
+        seqs = self._seqs
+        if seqs > self._max_num_seqs:
+            raise self._too_many(seqs)
+        steps = plan.max_steps if plan.max_steps < self._epoch_limit else self._epoch_limit
+        for cohort in self._cohorts:
+            if cohort.base:
+                event = cohort.steps_to_event()
+                if event < steps:
+                    steps = event
+        ledger = self._instance.ledger
+        blocks = self._need(steps)
+        if blocks > ledger.capacity_blocks - ledger.used_blocks:
+            steps = self._fitting(steps, ledger.free_blocks)
+            blocks = self._need(steps)
+        ledger.grow(blocks)
+        self._steps = steps
+        self._blocks = blocks
+        curve = self._curves.get(seqs)
+        if curve is None:
+            curve = self._curves[seqs] = self._service.decode_curve(seqs, self.point)
+        self.end_s = now_s + curve.total(self._kv, seqs, steps)
+        if plan.until_s < math.inf:
+            self._shorten(plan.until_s)
+
+    def _too_many(self, requests: int) -> PlanError:
+        return PlanError(
+            f"t = {self._start_s:.6g} s, instance {self._instance.index}: batch of {requests} requests, "
+            f"at most {self._max_num_seqs} fit"
+        )
+
+    def _go_idle(self, plan: Plan, now_s: float) -> None:
+        instance = self._instance
+        self.busy = False
+        if instance.closed and instance.in_system and plan.until_s == math.inf:
+            raise PlanError(
+                f"t = {now_s:.6g} s, instance {instance.index}: policy {self._policy_name!r} runs nothing although "
+                f"{instance.in_system} requests are in the system and no more arrive"
+            )
+
+    def _shorten(self, time_s: float) -> bool:
+        """End the epoch in flight at the end of the iteration running at `time_s`; whether that is earlier."""
+        curve = self._curves[self._seqs]
+        steps, total = curve.count_to_reach(self._kv, self._seqs, self._steps, time_s - self._start_s)
+        if steps == self._steps:
+            return False
+        blocks = self._need(steps)
+        self._instance.ledger.shrink(self._blocks - blocks)
+        self._steps, self._blocks = steps, blocks
+        self.end_s = self._start_s + total
+        return True
+
+    def _finish(self) -> None:
+        """Apply the iterations of the epoch that has just ended."""
+        instance = self._instance
+        steps, end_s = self._steps, self.end_s
+        self.busy = False
+        self.view.iterations += steps
+        chunks = self._chunks
+        seqs = self._seqs
+        if chunks:
+            resident = instance.resident_tokens + seqs + self._prompt_tokens
+            self.integrals.iteration(end_s - self._start_s, seqs + len(chunks), resident)
+        else:
+            self.integrals.decode(self._curves[seqs], self._kv, seqs, steps, instance.resident_tokens)
+        instance.resident_tokens += steps * seqs
+        for cohort in self._cohorts:
+            if cohort.advance(steps):
+                instance.complete(cohort, end_s)
+        for chunk in chunks:
+            instance.finish_chunk(chunk, end_s)
+        if instance.watchers:
+            instance.notify()
+
+    def _need(self, steps: int) -> int:
+        """New KV blocks that `steps` iterations take."""
+        blocks = 0
+        for cohort in self._cohorts:
+            blocks += cohort.blocks_needed(steps)
+        return blocks
+
+    def _fitting(self, steps: int, free: int) -> int:
+        """Most iterations below `steps` whose KV growth fits in `free` blocks."""
+        low, high = 0, steps
+        while high - low > 1:
+            middle = (low + high) // 2
+            if self._need(middle) <= free:
+                low = middle
+            else:
+                high = middle
+        if low == 0:
+            raise PlanError(
+                f"t = {self._start_s:.6g} s, instance {self._instance.index}: decoding {self._seqs} requests needs "
+                f"{self._need(1)} more KV blocks, {free} are free; the policy must preempt"
+            )
+        return low

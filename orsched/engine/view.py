@@ -1,0 +1,209 @@
+"""What a policy may see: instances and fleets, without the hidden output lengths."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from orsched.errors import InformationError
+from orsched.policy import Information
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from orsched.engine.cohort import Cohort
+    from orsched.engine.index import LeastIndex
+    from orsched.engine.instance import Instance
+
+
+class InstanceView:
+    """An instance at a decision epoch, read-only.
+
+    Attributes
+    ----------
+    now_s : float
+        Current time, seconds.
+    iterations : int
+        Iterations this instance has run so far.
+    waiting : collection of int
+        Waiting requests of class 0 in queue order (all of them, for a policy without classes).
+    prefilling : mapping of int to int
+        Admitted requests whose prompt is partly processed -> tokens done, in order of admission.
+    running : mapping of int to Cohort or None
+        All admitted requests in order of admission -> their cohort, None while prefilling.
+    max_num_seqs : int
+        Most requests the instance takes in one batch.
+    prompt_tokens : sequence of int
+        By request: tokens to process from scratch before its next token, that is its prompt and, after a preemption,
+        the tokens it had emitted.
+    memo : dict
+        Scratch memory of the policy on this instance; empty at the start of a run.
+    """
+
+    __slots__ = (
+        "_instance",
+        "_ledger",
+        "iterations",
+        "max_num_seqs",
+        "memo",
+        "now_s",
+        "prefilling",
+        "prompt_tokens",
+        "running",
+        "waiting",
+    )
+
+    def __init__(self, instance: Instance) -> None:
+        self._instance = instance
+        self._ledger = instance.ledger
+        self.waiting: Collection[int] = instance.queues[0]
+        self.prefilling: Mapping[int, int] = instance.prefilling
+        self.running: Mapping[int, Cohort | None] = instance.running
+        self.max_num_seqs = instance.hardware.max_num_seqs
+        self.prompt_tokens: Sequence[int] = instance.requests.prompt_target
+        self.now_s = 0.0
+        self.iterations = 0
+        self.memo: dict[str, Any] = {}
+
+    def waiting_of(self, class_id: int) -> Collection[int]:
+        """Waiting requests of a class in queue order."""
+        return self._instance.queues[class_id]
+
+    def decoding(self, cohort: int = 0) -> int:
+        """Number of decoding requests in a cohort."""
+        return len(self._instance.cohorts[cohort])
+
+    @property
+    def num_running(self) -> int:
+        """Admitted requests, decoding or prefilling."""
+        return len(self._instance.running)
+
+    @property
+    def max_model_tokens(self) -> int:
+        """Longest context (prompt plus output) the deployment is configured for, tokens."""
+        return self._instance.requests.max_total_tokens
+
+    @property
+    def free_blocks(self) -> int:
+        """KV blocks nobody holds."""
+        ledger = self._ledger
+        return ledger.capacity_blocks - ledger.used_blocks
+
+    @property
+    def capacity_blocks(self) -> int:
+        """KV blocks of the instance."""
+        return self._ledger.capacity_blocks
+
+    def blocks_for(self, tokens: int) -> int:
+        """Blocks that `tokens` KV tokens of one request occupy."""
+        return -(-tokens // self._ledger.block_tokens)
+
+    def growth_blocks(self) -> int:
+        """New blocks that one decode iteration of every cohort takes."""
+        blocks = 0
+        for cohort in self._instance.cohorts:
+            blocks += cohort.blocks_needed(1)
+        return blocks
+
+    def held_blocks(self, request: int) -> int:
+        """Blocks that preempting a running `request` would free."""
+        instance = self._instance
+        cohort = instance.running[request]
+        cached = (
+            instance.prefilling[request] if cohort is None else cohort.base[request] + cohort.clock
+        )
+        return max(instance.ledger.held[request], self.blocks_for(cached))
+
+    def needs_block(self, request: int) -> bool:
+        """Whether a running `request` takes a new block in its next decode iteration."""
+        cohort = self._instance.running[request]
+        return cohort is not None and cohort.needs_block(request)
+
+    def prompt_left(self, request: int) -> int:
+        """Tokens still to process before `request` emits its next token (recomputation included)."""
+        return self.prompt_tokens[request] - self.prefilling.get(request, 0)
+
+    def input_tokens(self, request: int) -> int:
+        """Prompt length of `request`."""
+        return self._instance.requests.input_tokens[request]
+
+    def output_tokens(self, request: int) -> int:
+        """True output length of `request`.
+
+        Raises
+        ------
+        InformationError
+            Unless the policy declared `Information.ORACLE`.
+        """
+        requests = self._instance.requests
+        if requests.information < Information.ORACLE:
+            raise InformationError(
+                f"output length of request {request} is hidden: the policy declared "
+                f"information {requests.information.label!r}, it needs 'oracle'"
+            )
+        return requests.true_output_tokens()[request]
+
+    @property
+    def closed(self) -> bool:
+        """Whether the experiment has said that no request will arrive any more."""
+        return self._instance.closed
+
+
+class FleetView:
+    """The fleet at an arrival, read-only.
+
+    Attributes
+    ----------
+    now_s : float
+        Current time, seconds.
+    routed : int
+        Requests routed before this one.
+    rng : numpy.random.Generator
+        The policy's own random stream.
+    """
+
+    __slots__ = ("_indices", "_instances", "now_s", "rng", "routed")
+
+    def __init__(self, instances: list[Instance], rng: np.random.Generator) -> None:
+        self._instances = instances
+        self._indices: dict[str, LeastIndex] = {}
+        self.now_s = 0.0
+        self.routed = 0
+        self.rng = rng
+
+    @property
+    def size(self) -> int:
+        """Number of instances."""
+        return len(self._instances)
+
+    def in_system(self, instance: int) -> int:
+        """Requests waiting or running on an instance."""
+        return self._instances[instance].in_system
+
+    def kv_tokens(self, instance: int) -> int:
+        """KV tokens cached on an instance, counting the iterations finished by now."""
+        return self._instances[instance].kv_tokens_at(self.now_s)
+
+    def least_in_system(self) -> int:
+        """Instance with the fewest requests, ties to the lowest index; O(log n) through an index."""
+        return self._index("in_system").least()
+
+    def least_kv_tokens(self) -> int:
+        """Instance with the fewest cached KV tokens now, ties to the lowest index.
+
+        The index holds each instance's tokens at its last change, a lower bound while it decodes, so that
+        only the few instances that can be the minimum are evaluated exactly.
+        """
+        return self._index("resident_tokens").least(self.kv_tokens)
+
+    def _index(self, quantity: str) -> LeastIndex:
+        index = self._indices.get(quantity)
+        if index is None:
+            from orsched.engine.index import LeastIndex
+
+            index = self._indices[quantity] = LeastIndex.over(self._instances, quantity)
+        return index
+
+    def prompt_tokens_waiting(self, instances: Iterable[int]) -> list[int]:
+        """Prompt tokens waiting on each of the given instances."""
+        return [self._instances[i].waiting_tokens() for i in instances]

@@ -1,0 +1,253 @@
+"""The main result: how far each policy is from what no policy can beat."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from orsched.bound import Validity
+from orsched.errors import InputError
+from orsched.estimate import Estimate
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SHOWN = ("latency_mean_s", "ttft_p99_s", "tpot_p99_s", "effective_throughput_tokens_per_s")
+"""Metrics every gap table shows."""
+
+GAP_METRIC = "latency_mean_s"
+"""The metric whose gap every gap table shows."""
+
+HEADERS = (
+    "policy",
+    "information",
+    "load",
+    "mean latency (s)",
+    "p99 TTFT (s)",
+    "p99 TPOT (s)",
+    "eff. throughput (token/s)",
+    "gap (%)",
+    "bound",
+    "stable",
+)
+"""Column headers of the text form."""
+
+ABSENT = ""
+UNSTABLE = "unstable"
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Relative distance of one metric from its best valid bound, paired per replication.
+
+    Parameters
+    ----------
+    metric : str
+        Name as in `orsched.metrics`.
+    estimate : Estimate
+        Of the gap, a fraction: 0 is optimal.
+    bound : str
+        Which bound; several names joined by ``" / "`` when replications differ, most frequent first.
+    bound_value : Estimate
+        Of the bound, in the metric's unit.
+    validity : {"pathwise", "fluid", "asymptotic"}
+        The weakest validity among the bounds used.
+    certified : bool
+        Whether every bound used is certified.
+    """
+
+    metric: str
+    estimate: Estimate
+    bound: str
+    bound_value: Estimate
+    validity: Validity
+    certified: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GapRow:
+    """One policy at one load.
+
+    Parameters
+    ----------
+    policy, information : str
+        Name, and what the policy may know about output lengths.
+    load : float
+        In units of the planning LP's capacity.
+    metrics : mapping of str to Estimate
+        Every metric measured.
+    gaps : mapping of str to Gap
+        Keyed by metric; a metric without a valid bound has none.
+    stable : bool or None
+        Whether the policy kept up with the arrivals; None when it could not run.
+    unstable_replications, replications : int
+        Replications whose queue grew, and all of them.
+    reason : str
+        Why it is unstable or could not run, or what to know about a stable one; empty when there is nothing
+        to say.
+    settings : mapping
+        The policy's parameters and what it derived from the workload (bins, thresholds).
+    """
+
+    policy: str
+    information: str
+    load: float
+    metrics: Mapping[str, Estimate]
+    gaps: Mapping[str, Gap]
+    stable: bool | None
+    unstable_replications: int
+    replications: int
+    reason: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def not_run(cls, policy: str, information: str, load: float, reason: str) -> GapRow:
+        """A policy that cannot run at a load: a row without numbers."""
+        return cls(policy, information, load, {}, {}, None, 0, 0, reason)
+
+    def cells(self) -> tuple[str, ...]:
+        """The row as text, in the order of `HEADERS`.
+
+        The times and the gap of an unstable row depend on how long it was watched, so the word ``unstable``
+        stands in their place; data files keep the numbers. A metric that was not measured and a gap without
+        a bound stay empty.
+        """
+        gap = self.gaps.get(GAP_METRIC)
+        texts = [ABSENT if name not in self.metrics else str(self.metrics[name]) for name in SHOWN]
+        gap_text = ABSENT if gap is None else str(percent(gap.estimate))
+        if self.stable is False:
+            texts[:3] = [UNSTABLE, ABSENT, ABSENT]
+            gap_text = UNSTABLE
+        bound = ABSENT
+        if gap is not None:
+            bound = f"{gap.bound} ({gap.validity}{', certified' if gap.certified else ''})"
+        return (self.policy, self.information, f"{self.load:g}", *texts, gap_text, bound, self.stability)
+
+    @property
+    def stability(self) -> str:
+        """``yes`` or ``no``, and how many replications were unstable when they disagree; or ``not run``."""
+        if self.stable is None:
+            return "not run"
+        verdict = "yes" if self.stable else "no"
+        if self.unstable_replications == (0 if self.stable else self.replications):
+            return verdict
+        return f"{verdict} ({self.unstable_replications}/{self.replications} unstable)"
+
+
+@dataclass(frozen=True, slots=True)
+class GapTable:
+    """Gaps of policies at loads, on common sample paths.
+
+    Parameters
+    ----------
+    workload, fleet : str
+        Names.
+    requests, replications, seed : int
+        Size and seed of the experiment.
+    rows : sequence of GapRow
+        Ordered by load, then as the policies were given.
+    notices : sequence of str
+        What was changed or assumed, to be shown to the reader.
+    """
+
+    workload: str
+    fleet: str
+    requests: int
+    replications: int
+    seed: int
+    rows: Sequence[GapRow]
+    notices: Sequence[str] = ()
+
+    def __len__(self) -> int:
+        """Number of rows."""
+        return len(self.rows)
+
+    @property
+    def title(self) -> str:
+        """What the table shows, in one line."""
+        paths = f"{self.replications} replications of {self.requests:,} requests"
+        return f"{self.workload} on {self.fleet}: {paths}, seed {self.seed}"
+
+    @property
+    def loads(self) -> tuple[float, ...]:
+        """The loads, in the order of the rows."""
+        return tuple(dict.fromkeys(row.load for row in self.rows))
+
+    @property
+    def policies(self) -> tuple[str, ...]:
+        """The policies, in the order of the rows."""
+        return tuple(dict.fromkeys(row.policy for row in self.rows))
+
+    def row(self, policy: str, load: float) -> GapRow:
+        """The row of `policy` at `load`.
+
+        Raises
+        ------
+        InputError
+            When the table has no such row.
+        """
+        for row in self.rows:
+            if row.policy == policy and row.load == load:
+                return row
+        raise InputError(f"no row of {policy!r} at load {load}: policies {self.policies}, loads {self.loads}")
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row per policy and load, every metric and gap with its half-width.
+
+        Columns: workload, fleet, policy, information, load, stable, unstable_replications, replications,
+        requests, seed; for each metric ``<metric>`` and ``<metric>_half_width``; for each metric with a bound
+        ``<metric>_gap``, ``<metric>_gap_half_width``, ``<metric>_bound`` (name), ``<metric>_bound_value``,
+        ``<metric>_bound_validity`` and ``<metric>_bound_certified``. A cell that does not exist is missing.
+        """
+        import pandas as pd
+
+        return pd.DataFrame([self._record(row) for row in self.rows])
+
+    def _record(self, row: GapRow) -> dict[str, object]:
+        record: dict[str, object] = {
+            "workload": self.workload,
+            "fleet": self.fleet,
+            "policy": row.policy,
+            "information": row.information,
+            "load": row.load,
+            "stable": row.stable,
+            "unstable_replications": row.unstable_replications,
+            "replications": row.replications,
+            "requests": self.requests,
+            "seed": self.seed,
+        }
+        for name, value in row.metrics.items():
+            record |= {name: value.mean, f"{name}_half_width": value.half_width}
+        for name, gap in row.gaps.items():
+            record |= {
+                f"{name}_gap": gap.estimate.mean,
+                f"{name}_gap_half_width": gap.estimate.half_width,
+                f"{name}_bound": gap.bound,
+                f"{name}_bound_value": gap.bound_value.mean,
+                f"{name}_bound_validity": gap.validity,
+                f"{name}_bound_certified": gap.certified,
+            }
+        return record
+
+    def summary(self) -> str:
+        """Aligned plain text: the title, the header, one line per row, the notes."""
+        lines = [HEADERS, *(row.cells() for row in self.rows)]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        text = ["  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in lines]
+        return "\n".join([self.title, "", *text, *[f"note: {note}" for note in self.notes]])
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What there is to say about the stability of rows, and the notices."""
+        rows = [f"{row.policy} at load {row.load:g}: {row.reason}" for row in self.rows if row.reason]
+        return (*rows, *self.notices)
+
+    def __str__(self) -> str:
+        return self.summary()
+
+
+def percent(value: Estimate) -> Estimate:
+    """A fraction as a percentage."""
+    half_width = None if value.half_width is None else 100 * value.half_width
+    return Estimate(100 * value.mean, half_width, value.n, value.level)

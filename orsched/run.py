@@ -1,0 +1,147 @@
+"""The result of a simulation: one row per request, and the instances' integrals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from orsched.work import Floats, Ints
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+
+    from orsched.engine.requests import Requests
+    from orsched.engine.stream import Stream
+    from orsched.fleet import Fleet
+    from orsched.policy import Policy
+    from orsched.workloads import Workload
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Run:
+    """What happened; arrays of shape ``(n,)`` are indexed like the workload, times in seconds.
+
+    Parameters
+    ----------
+    policy, information, workload, fleet : str
+        Names, and the information the policy declared.
+    arrival_s, first_scheduled_s, first_token_s, completion_s : ndarray of float64
+        The life of each request. A request is queued on its instance the moment it arrives.
+    input_tokens, output_tokens : ndarray of int64
+        Its lengths.
+    preemptions : ndarray of int64
+        Times it lost its KV cache and had to recompute it.
+    instance : ndarray of int64
+        Where it ran.
+    busy_s, batch_s, kv_token_s : ndarray of float64, shape (instances,)
+        Integrals per instance: busy time (s), requests in the batch over time (request-seconds), resident KV over
+        time (token-seconds).
+    iterations : ndarray of int64, shape (instances,)
+        Iterations run.
+    kv_capacity_tokens, max_num_seqs : int
+        Of each instance.
+    """
+
+    policy: str
+    information: str
+    workload: str
+    fleet: str
+    arrival_s: Floats
+    input_tokens: Ints
+    output_tokens: Ints
+    first_scheduled_s: Floats
+    first_token_s: Floats
+    completion_s: Floats
+    preemptions: Ints
+    instance: Ints
+    busy_s: Floats
+    batch_s: Floats
+    kv_token_s: Floats
+    iterations: Ints
+    kv_capacity_tokens: int
+    max_num_seqs: int
+
+    @classmethod
+    def collect(
+        cls,
+        workload: Workload,
+        fleet: Fleet,
+        policy: Policy,
+        requests: Requests,
+        streams: Sequence[Stream],
+    ) -> Run:
+        """Gather the columns of a finished simulation."""
+        totals = [stream.integrals for stream in streams]
+        return cls(
+            policy=policy.name,
+            information=policy.information.label,
+            workload=workload.name,
+            fleet=fleet.name,
+            arrival_s=workload.arrival_s,
+            input_tokens=workload.input_tokens,
+            output_tokens=workload.output_tokens,
+            first_scheduled_s=np.array(requests.first_scheduled_s),
+            first_token_s=np.array(requests.first_token_s),
+            completion_s=np.array(requests.completion_s),
+            preemptions=np.array(requests.preemptions),
+            instance=np.array(requests.instance),
+            busy_s=np.array([t.busy_s for t in totals]),
+            batch_s=np.array([t.batch_s for t in totals]),
+            kv_token_s=np.array([t.kv_token_s for t in totals]),
+            iterations=np.array([t.iterations for t in totals]),
+            kv_capacity_tokens=fleet.hardware.kv_capacity_tokens,
+            max_num_seqs=fleet.hardware.max_num_seqs,
+        )
+
+    def __len__(self) -> int:
+        """Number of requests."""
+        return len(self.arrival_s)
+
+    @property
+    def latency_s(self) -> Floats:
+        """Arrival to completion, per request."""
+        return self.completion_s - self.arrival_s
+
+    @property
+    def ttft_s(self) -> Floats:
+        """Arrival to first token, per request."""
+        return self.first_token_s - self.arrival_s
+
+    @property
+    def queueing_s(self) -> Floats:
+        """Arrival to first scheduling, per request."""
+        return self.first_scheduled_s - self.arrival_s
+
+    @property
+    def tpot_s(self) -> Floats:
+        """Mean time per output token after the first; requests with one output token are left out."""
+        several = self.output_tokens > 1
+        gaps = (self.completion_s - self.first_token_s)[several]
+        return gaps / (self.output_tokens[several] - 1)
+
+    @property
+    def makespan_s(self) -> float:
+        """First arrival to last completion."""
+        return float(self.completion_s.max() - self.arrival_s[0])
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row per request: arrival_s, queued_s, first_scheduled_s, first_token_s, completion_s, lengths, ..."""
+        import pandas as pd
+
+        return pd.DataFrame(
+            {
+                "arrival_s": self.arrival_s,
+                "queued_s": self.arrival_s,
+                "first_scheduled_s": self.first_scheduled_s,
+                "first_token_s": self.first_token_s,
+                "completion_s": self.completion_s,
+                "input_tokens": self.input_tokens,
+                "output_tokens": self.output_tokens,
+                "preemptions": self.preemptions,
+                "instance": self.instance,
+            }
+        )

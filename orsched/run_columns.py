@@ -1,0 +1,121 @@
+"""What a run consists of when it is written down, and the checks on what is read back."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orsched.errors import InputError
+from orsched.run import Run
+
+Columns = dict[str, NDArray[Any]]
+
+VERSION = 1
+
+REQUEST_COLUMNS = {
+    "arrival_s": "float64",
+    "input_tokens": "int64",
+    "output_tokens": "int64",
+    "first_scheduled_s": "float64",
+    "first_token_s": "float64",
+    "completion_s": "float64",
+    "preemptions": "int64",
+    "instance": "int64",
+}
+"""One row per request: names, types, order. A time that never came is NaN."""
+
+INSTANCE_COLUMNS = {"busy_s": "float64", "batch_s": "float64", "kv_token_s": "float64", "iterations": "int64"}
+"""One number per instance."""
+
+TEXTS = ("policy", "information", "workload", "fleet")
+COUNTS = ("kv_capacity_tokens", "max_num_seqs")
+SCALARS = (*TEXTS, *COUNTS)
+assert {f.name for f in fields(Run)} == {*REQUEST_COLUMNS, *INSTANCE_COLUMNS, *SCALARS}
+
+_LEAST = {"input_tokens": 1, "output_tokens": 1, "preemptions": 0, "instance": 0}
+_LIFE = ("arrival_s", "first_scheduled_s", "first_token_s", "completion_s")
+
+
+def request_columns(run: Run) -> Columns:
+    """Gather the columns of the requests, each of shape ``(n,)``."""
+    return {name: np.asarray(getattr(run, name), dtype=kind) for name, kind in REQUEST_COLUMNS.items()}
+
+
+def header_text(run: Run) -> str:
+    """Write everything else as one line of JSON; floats survive exactly."""
+    scalars = {name: getattr(run, name) for name in SCALARS}
+    arrays = {name: getattr(run, name).tolist() for name in INSTANCE_COLUMNS}
+    return json.dumps({"version": VERSION, **scalars, **arrays}, allow_nan=False)
+
+
+def build_run(header: str, columns: Columns) -> Run:
+    """Put a run together from what was read, and check all of it.
+
+    Raises
+    ------
+    InputError
+        Naming the field or the column and row that cannot be right.
+    """
+    try:
+        found = json.loads(header)
+    except (ValueError, RecursionError):
+        raise InputError("the header is not JSON") from None
+    if not isinstance(found, dict) or found.pop("version", None) != VERSION:
+        raise InputError(f"the header is not of version {VERSION}")
+    known = {*SCALARS, *INSTANCE_COLUMNS}
+    if found.keys() != known:
+        raise InputError(f"header fields {sorted(found.keys() ^ known)} are missing or unknown")
+    for name in TEXTS:
+        if not isinstance(found[name], str):
+            raise InputError(f"header field {name!r} = {found[name]!r}: must be a text")
+    for name in COUNTS:
+        if type(found[name]) is not int or found[name] < 1:
+            raise InputError(f"header field {name!r} = {found[name]!r}: must be a whole number >= 1")
+    arrays = {name: _array(name, found[name], kind) for name, kind in INSTANCE_COLUMNS.items()}
+    sizes = {len(values) for values in arrays.values()}
+    if len(sizes) != 1:
+        raise InputError(f"header fields {list(arrays)} differ in length")
+    _check_requests(columns, sizes.pop())
+    values: dict[str, Any] = {name: found[name] for name in SCALARS} | arrays | columns
+    return Run(**values)
+
+
+def _array(name: str, values: object, kind: str) -> NDArray[Any]:
+    allowed = (int,) if kind == "int64" else (int, float)
+    if not isinstance(values, list) or not values or any(type(v) not in allowed for v in values):
+        raise InputError(f"header field {name!r}: must be a list of {kind} numbers, one per instance")
+    try:
+        array = np.array(values, dtype=kind)
+    except OverflowError:
+        raise InputError(f"header field {name!r}: a number is out of range") from None
+    if not (np.isfinite(array) & (array >= 0)).all():
+        raise InputError(f"header field {name!r}: must be finite and >= 0")
+    return array
+
+
+def _check_requests(columns: Columns, instances: int) -> None:
+    if len(columns["arrival_s"]) == 0:
+        raise InputError("a run needs at least one request")
+    for name, least in _LEAST.items():
+        _refuse(name, columns[name], columns[name] < least, f"must be >= {least}")
+    beyond = columns["instance"] >= instances
+    _refuse("instance", columns["instance"], beyond, f"there are {instances} instances")
+    arrival = columns["arrival_s"]
+    _refuse("arrival_s", arrival, ~(np.isfinite(arrival) & (arrival >= 0)), "must be finite and >= 0")
+    backwards = np.diff(arrival, prepend=arrival[0]) < 0
+    _refuse("arrival_s", arrival, backwards, "arrivals must be in order of time")
+    for earlier, later in pairwise(_LIFE):
+        after = columns[later]
+        wrong = np.isinf(after) | ~(np.isnan(after) | (after >= columns[earlier]))
+        _refuse(later, after, wrong, f"must be finite and not before {earlier}")
+
+
+def _refuse(name: str, values: NDArray[Any], wrong: NDArray[np.bool_], why: str) -> None:
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise InputError(f"column {name!r} row {row} = {values[row]}: {why}")

@@ -1,0 +1,18 @@
+"""Service-time models: how long an iteration takes on a piece of hardware."""
+
+from orsched.service.affine import Affine
+from orsched.service.hinged import Hinged
+from orsched.service.minorant import Minorant
+from orsched.service.model import FULL, Batch, OperatingPoint, ServiceModel
+from orsched.service.piecewise import PiecewiseLinear
+
+__all__ = [
+    "FULL",
+    "Affine",
+    "Batch",
+    "Hinged",
+    "Minorant",
+    "OperatingPoint",
+    "PiecewiseLinear",
+    "ServiceModel",
+]

@@ -1,0 +1,67 @@
+"""Parquet files."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from orsched.errors import InputError
+from orsched.workloads.files.opening import Limits
+from orsched.workloads.files.table import Column
+
+
+@dataclass(frozen=True, slots=True)
+class ParquetTable:
+    """A Parquet file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    limits : Limits
+        Largest file accepted.
+    """
+
+    path: Path
+    limits: Limits = field(default_factory=Limits)
+
+    def names(self) -> list[str]:
+        """Return the names of the top-level columns; raises InputError if the file is cut or damaged."""
+        with self._open() as file:
+            return list(file.schema_arrow.names)
+
+    def load(self, names: Collection[str], text: Collection[str]) -> dict[str, Column]:
+        """Read columns, and only these; a null is None in a text column and NaN among numbers."""
+        with self._open() as file:
+            self.limits.check_rows(self.path, file.metadata.num_rows)
+            table = file.read(columns=list(names))
+            return {
+                name: np.array(table[name].to_pylist(), dtype=object)
+                if name in text and not str(table[name].type).startswith("timestamp")
+                else table[name].to_numpy()
+                for name in names
+            }
+
+    def line_of(self, row: int) -> int | None:
+        """None: Parquet has no lines."""
+        return None
+
+    @contextmanager
+    def _open(self) -> Iterator[Any]:
+        """Open the file; whatever the library says about damage becomes an InputError."""
+        import pyarrow as pa
+        from pyarrow import parquet
+
+        try:
+            with parquet.ParquetFile(self.path) as file:
+                yield file
+        except (pa.ArrowException, OSError) as error:
+            reason = str(error).splitlines()[0]
+            raise InputError(
+                f"{self.path}: not a complete Parquet file ({reason}); copy or download it again"
+            ) from None

@@ -1,0 +1,61 @@
+"""Iteration-level scheduling that sets aside a request's peak KV memory at admission, so that nothing is preempted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from orsched.engine.plan import DECODE_ALL, DECODE_UNDISTURBED, Chunk, Plan
+from orsched.errors import InputError
+
+if TYPE_CHECKING:
+    from orsched.engine.view import InstanceView
+
+
+@dataclass(frozen=True, slots=True)
+class Reserving:
+    """Prompts and decodes share every iteration; a waiting request starts when its reservation fits.
+
+    Requests are tried in queue order and admission stops at the first that does not fit.
+
+    Parameters
+    ----------
+    peak_tokens : callable
+        ``peak_tokens(view, request)``: KV tokens to set aside for the request's whole life.
+    max_num_seqs : int
+        Most running requests.
+    arrivals_overtake : bool
+        Whether a new arrival can come before the head of the queue, so that it must wake the policy.
+    """
+
+    peak_tokens: Callable[[InstanceView, int], int]
+    max_num_seqs: int = 256
+    arrivals_overtake: bool = False
+
+    def __post_init__(self) -> None:
+        if self.max_num_seqs < 1:
+            raise InputError(f"max_num_seqs = {self.max_num_seqs}: must be >= 1")
+
+    def __call__(self, view: InstanceView) -> Plan:
+        """Plan one step."""
+        waiting = view.waiting
+        if not waiting:
+            return DECODE_ALL
+        running = len(view.running)
+        limit = min(self.max_num_seqs, view.max_num_seqs)
+        if running >= limit:
+            return DECODE_UNDISTURBED
+        free = view.free_blocks
+        chunks: list[Chunk] = []
+        for request in waiting:
+            peak = self.peak_tokens(view, request)
+            blocks = view.blocks_for(peak)
+            if blocks > free or running >= limit:
+                break
+            chunks.append(Chunk(request, view.prompt_tokens[request], peak))
+            free -= blocks
+            running += 1
+        if chunks:
+            return Plan(tuple(chunks))
+        return DECODE_ALL if self.arrivals_overtake else DECODE_UNDISTURBED

@@ -1,0 +1,21 @@
+"""vLLM v1 (``vllm/v1/core/sched/scheduler.py``): one token budget, running first, chunks allocated as they come."""
+
+from __future__ import annotations
+
+from orsched.policy import Policy
+from policies.token_budget import TokenBudget
+
+
+def vllm_v1(max_num_batched_tokens: int = 2048, max_num_seqs: int = 256) -> Policy:
+    """vLLM v1's first-come-first-served scheduler.
+
+    Parameters
+    ----------
+    max_num_batched_tokens, max_num_seqs : int
+        The API server's defaults on GPUs below 70 GiB and on the A100 ("v1-small"): 2048 tokens, 256 requests.
+
+    Notes
+    -----
+    Waiting requests are admitted only in a step that preempted nobody. Prefix caching is not modelled here.
+    """
+    return Policy("vllm-v1", TokenBudget(max_num_batched_tokens, max_num_seqs))

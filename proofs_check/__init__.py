@@ -1,0 +1,1 @@
+"""Published theorems as executable claims: a domain, an inequality, a verdict."""

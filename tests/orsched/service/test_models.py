@@ -1,0 +1,86 @@
+"""Service models: their decode curves and their minorants."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from instances import SERVICE_MODELS, services
+
+from orsched import hardware, hardware_names
+from orsched.errors import InputError, UnknownNameError
+from orsched.service import Affine, Batch, Hinged, OperatingPoint
+
+batches = st.builds(
+    lambda chunks, seqs, kv_each: Batch(
+        sum(p for p, _ in chunks),
+        sum(p * (past + p / 2) for p, past in chunks),
+        sum(past for _, past in chunks),
+        seqs,
+        seqs * kv_each,
+    ),
+    st.lists(st.tuples(st.integers(1, 3000), st.integers(0, 3000)), max_size=4),
+    st.integers(0, 300),
+    st.integers(1, 4000),
+)
+
+
+def value(minorant, batch):
+    return (
+        minorant.base_s
+        + minorant.prompt_token_s * batch.prompt_tokens
+        + minorant.sequence_s * batch.num_seqs
+        + minorant.kv_token_s * batch.kv_tokens
+        + minorant.chunk_attention_s * batch.chunk_attention
+    )
+
+
+@pytest.mark.parametrize("name", hardware_names())
+@given(batch=batches)
+def test_catalogue_minorants_never_exceed_the_iteration_time(name, batch):
+    """Claim: T >= each affine minorant, for every catalogue entry and any batch."""
+    service = hardware(name).service
+    for minorant in service.affine_minorants():
+        assert value(minorant, batch) <= service.iteration_s(batch) * (1 + 1e-12)
+
+
+@given(services, batches)
+def test_minorants_are_tight_somewhere(service, batch):
+    """Claim: where nothing was dropped (no past, not mixed) the best minorant is the iteration time itself."""
+    if batch.past_tokens or (batch.prompt_tokens and batch.num_seqs):
+        return
+    best = max(value(m, batch) for m in service.affine_minorants())
+    assert best == pytest.approx(service.iteration_s(batch), rel=1e-12)
+
+
+@given(services, st.integers(1, 300), st.integers(0, 100_000))
+def test_decode_curves_are_iteration_times(service, seqs, kv):
+    """Claim: the curve that drives the epochs is the decode-only iteration time."""
+    expected = service.iteration_s(Batch(num_seqs=seqs, kv_tokens=kv))
+    assert service.decode_curve(seqs)(kv) == pytest.approx(expected, rel=1e-12)
+
+
+def test_wait_constructor_is_the_papers_linear_law():
+    """Claim: d0 + d1 * (KV held after the iteration), prefill tokens and appended tokens included."""
+    service = Affine.wait(0.88, 0.01)
+    assert service.iteration_s(Batch(4, 0, 0, 4, 4)) == pytest.approx(0.88 + 0.01 * (4 * 1 + 4 * 2))
+
+
+@pytest.mark.parametrize("service", SERVICE_MODELS.values())
+def test_uncalibrated_operating_points_are_refused(service):
+    """Claim: nobody gets a number for a clock or SM share the model was not calibrated for."""
+    with pytest.raises(InputError, match="calibrated for the whole device"):
+        service.iteration_s(Batch(10), OperatingPoint(0.5))
+
+
+@pytest.mark.parametrize("bad", [-1e-9, float("nan"), float("inf")])
+def test_bad_coefficients_are_refused(bad):
+    """Claim: a negative or non-finite coefficient is an error that names the field."""
+    with pytest.raises(InputError, match=r"Hinged\.kv_token_s"):
+        Hinged(0.01, 0, 0, bad)
+    with pytest.raises(InputError, match="must take time"):
+        Affine(0.0, 1e-6, 0, 0)
+
+
+def test_unknown_hardware_suggests_the_nearest():
+    """Claim: a misspelt name is answered with the name that was meant."""
+    with pytest.raises(UnknownNameError, match="did you mean 'llama2-7b/a100-80g'"):
+        hardware("llama2-7b/a100")

@@ -1,0 +1,55 @@
+"""Small random instances and the list of every policy, shared by the property and conformance tests."""
+
+import numpy as np
+from hypothesis import strategies as st
+
+from orsched import Fleet, Hardware, Policy, Workload
+from orsched.errors import InputError
+from orsched.service import Affine, Hinged
+from policies import RECIPES, ROUTERS
+from policies.sarathi import sarathi
+from policies.vllm_v0 import vllm_v0
+from policies.vllm_v1 import vllm_v1
+
+AFFINE = Affine(0.012, 60e-6, 50e-6, 0.12e-6)
+WAIT_LINEAR = Affine.wait(0.01, 4e-7)
+HINGED = Hinged(0.01, 1e-6, 2e-6, 0.3e-6, 64, 50e-6, 1e-8, 2e-8, 1e-7)
+SERVICE_MODELS = {"affine": AFFINE, "wait-linear": WAIT_LINEAR, "hinged": HINGED}
+REFERENCE = Hardware("reference", AFFINE, 40_000, 256)
+
+
+def random_workload(seed: int, n: int = 60, longest_prompt: int = 300, longest_output: int = 80) -> Workload:
+    """Poisson arrivals at a random rate, uniform lengths, one-token requests included."""
+    rng = np.random.default_rng(seed)
+    arrivals = np.cumsum(rng.exponential(1 / rng.uniform(3, 40), n))
+    return Workload.of(
+        arrivals, rng.integers(1, longest_prompt + 1, n), rng.integers(1, longest_output + 1, n), name=f"random-{seed}"
+    )
+
+
+def tight_hardware(service: object, seed: int, block_tokens: int) -> Hardware:
+    """Memory and batch size small enough to bind, large enough for the longest request."""
+    rng = np.random.default_rng(seed)
+    return Hardware(
+        "tight", service, int(rng.integers(420, 2500)), int(rng.integers(3, 40)), block_tokens  # type: ignore[arg-type]
+    )
+
+
+def build(name: str, workload: Workload, fleet: Fleet) -> Policy | None:
+    """The named policy with its defaults; None where its conditions cannot be met."""
+    try:
+        policy = RECIPES[name].build(workload, fleet)
+    except InputError:
+        return None
+    return policy
+
+
+def small_variants() -> list[Policy]:
+    """Policies with budgets so small that chunking, batching limits and preemption happen all the time."""
+    return [vllm_v1(40, 6), sarathi(48, 7, 0.02), vllm_v0(5, 0.05)]
+
+
+policy_names = st.sampled_from(sorted(RECIPES))
+router_names = st.sampled_from(sorted(ROUTERS))
+services = st.sampled_from(list(SERVICE_MODELS.values()))
+seeds = st.integers(0, 2**20)
