@@ -27,9 +27,7 @@ class Unavailable:
     reason: str
 
 
-def built_policies(
-    experiment: Experiment, representative: Workload, load: float
-) -> tuple[Policy | Unavailable, ...]:
+def built_policies(experiment: Experiment, representative: Workload, load: float) -> tuple[Policy | Unavailable, ...]:
     """Build the policies for `load`, each behind the experiment's router.
 
     Policies that are tuned on the workload (WAIT) see `representative` at the load: the law, never the sample
@@ -54,6 +52,11 @@ def _built(policy: str | Policy, tuned_on: Workload, experiment: Experiment) -> 
     except InputError as error:
         return Unavailable(recipe.name, recipe.information, str(error))
     return _routed(built, experiment.router, experiment.fleet)
+
+
+def effective_router(experiment: Experiment) -> str | None:
+    """Name the router that registry policies run behind; None for a single instance."""
+    return experiment.router or (DEFAULT_ROUTER if experiment.fleet.size > 1 else None)
 
 
 def _routed(policy: Policy, router: str | None, fleet: Fleet) -> Policy:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from experiments.build import effective_router
 from experiments.experiment import Experiment
 from experiments.gaps import gap_row
 from experiments.render.plain import row_document
@@ -61,7 +62,7 @@ class Evaluation:
             "workload": self.workload,
             "hardware": experiment.fleet.hardware.name,
             "instances": experiment.fleet.size,
-            "router": experiment.router,
+            "router": effective_router(experiment),
             **{key: row[key] for key in ("load", "stable", "unstable_replications", "stability")},
             "requests": experiment.requests,
             "replications": experiment.replications,

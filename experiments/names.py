@@ -13,9 +13,7 @@ def _policies() -> list[dict[str, Any]]:
     import policies
 
     recipes = (policies.get(name) for name in policies.policy_names())
-    return [
-        {"name": r.name, "information": r.information.label, "description": r.description} for r in recipes
-    ]
+    return [{"name": r.name, "information": r.information.label, "description": r.description} for r in recipes]
 
 
 def _workloads() -> list[dict[str, Any]]:
@@ -35,7 +33,9 @@ def _hardware() -> list[dict[str, Any]]:
             "kv_capacity_tokens": hw.kv_capacity_tokens,
             "max_num_seqs": hw.max_num_seqs,
             "kind": hw.kind,
+            "fit_error": dict(hw.fit_error),
             "source": hw.source,
+            "notes": hw.notes,
         }
         for hw in entries
     ]
@@ -59,13 +59,22 @@ LISTS: Mapping[str, Callable[[], list[dict[str, Any]]]] = {
 """What can be listed."""
 
 
+JSON_ONLY = {"source", "notes"}
+"""Columns too long for a terminal."""
+
+
 def grid_of(rows: list[dict[str, Any]]) -> Table:
     """Show the rows of a list in the terminal."""
+    columns = [column for column in rows[0] if column not in JSON_ONLY]
     grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for column in rows[0]:
+    for column in columns:
         grid.add_column(column.replace("_", " "), no_wrap=column == "name")
     for row in rows:
-        grid.add_row(
-            *(Text(f"{value:,}" if isinstance(value, int) else str(value)) for value in row.values())
-        )
+        grid.add_row(*(Text(_text(row[column])) for column in columns))
     return grid
+
+
+def _text(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {error:.1%}" for key, error in value.items())
+    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -35,8 +35,6 @@ def notices_of(source: WorkloadSource, requests: int) -> tuple[str, ...]:
     whole = source.whole()
     notices = tuple(whole.notices)
     if isinstance(source, TraceSource) and requests > len(whole):
-        joined = (
-            f"each path of {requests} requests joins several blocks of the {len(whole)} in {source.name!r}"
-        )
+        joined = f"each path of {requests} requests joins several blocks of the {len(whole)} in {source.name!r}"
         return (*notices, joined)
     return notices

@@ -164,10 +164,10 @@ def _marginal(service: Affine, share: Floats, work: RequestWork) -> float:
 def _batch(stages: Floats, work: RequestWork) -> Batch:
     """Build the batch with `stages` requests of each class at every stage; real-valued."""
     return Batch(
-        prompt_tokens=float(stages @ work.prompt_tokens),  # type: ignore[arg-type]
+        prompt_tokens=float(stages @ work.prompt_tokens),
         chunk_attention=float(stages @ work.chunk_attention),
-        num_seqs=float(stages @ work.decode_iterations),  # type: ignore[arg-type]
-        kv_tokens=float(stages @ work.kv_reads),  # type: ignore[arg-type]
+        num_seqs=float(stages @ work.decode_iterations),
+        kv_tokens=float(stages @ work.kv_reads),
     )
 
 

@@ -17,18 +17,23 @@ if TYPE_CHECKING:
     from orsched.engine.plan import Chunk as Chunk
     from orsched.engine.plan import Plan as Plan
     from orsched.engine.simulation import simulate as simulate
+    from orsched.estimate import Estimate as Estimate
     from orsched.fleet import Fleet as Fleet
+    from orsched.installation import doctor as doctor
+    from orsched.metrics import measure as measure
     from orsched.policy import Information as Information
     from orsched.policy import Policy as Policy
     from orsched.request import SLO as SLO
     from orsched.request import RequestClass as RequestClass
     from orsched.run import Run as Run
     from orsched.workloads import Workload as Workload
+    from orsched.workloads import workload as workload
 
 _HOMES = {
     "SLO": "orsched.request",
     "Bound": "orsched.bound",
     "Chunk": "orsched.engine.plan",
+    "Estimate": "orsched.estimate",
     "Fleet": "orsched.fleet",
     "Hardware": "orsched.catalogue",
     "Information": "orsched.policy",
@@ -37,9 +42,12 @@ _HOMES = {
     "RequestClass": "orsched.request",
     "Run": "orsched.run",
     "Workload": "orsched.workloads",
+    "doctor": "orsched.installation",
     "hardware": "orsched.catalogue",
     "hardware_names": "orsched.catalogue",
+    "measure": "orsched.metrics",
     "simulate": "orsched.engine.simulation",
+    "workload": "orsched.workloads",
 }
 
 __all__ = sorted(_HOMES)  # noqa: PLE0605

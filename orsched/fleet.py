@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from orsched.errors import InputError
 from orsched.catalogue import Hardware
+from orsched.errors import InputError
 
 
 @dataclass(frozen=True, slots=True)

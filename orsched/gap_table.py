@@ -64,6 +64,11 @@ class Gap:
     validity: Validity
     certified: bool
 
+    @property
+    def label(self) -> str:
+        """The bound with what makes it believable: ``name (validity, certified)``."""
+        return f"{self.bound} ({self.validity}{', certified' if self.certified else ''})"
+
 
 @dataclass(frozen=True, slots=True)
 class GapRow:
@@ -119,9 +124,7 @@ class GapRow:
         if self.stable is False:
             texts[:3] = [UNSTABLE, ABSENT, ABSENT]
             gap_text = UNSTABLE
-        bound = ABSENT
-        if gap is not None:
-            bound = f"{gap.bound} ({gap.validity}{', certified' if gap.certified else ''})"
+        bound = ABSENT if gap is None else gap.label
         return (self.policy, self.information, f"{self.load:g}", *texts, gap_text, bound, self.stability)
 
     @property
@@ -202,7 +205,9 @@ class GapTable:
         """
         import pandas as pd
 
-        return pd.DataFrame([self._record(row) for row in self.rows])
+        frame = pd.DataFrame([self._record(row) for row in self.rows])
+        flags = [name for name in frame.columns if name == "stable" or name.endswith("_certified")]
+        return frame.astype(dict.fromkeys(flags, "boolean"))
 
     def _record(self, row: GapRow) -> dict[str, object]:
         record: dict[str, object] = {

@@ -45,26 +45,28 @@ class Stability:
     growth_per_s: float
 
 
-def seen_by_arrivals(run: Run) -> Ints:
+def seen_by_arrivals(run: Run, *, waiting: bool = False) -> Ints:
     """Count the requests in the system just before each arrival, shape ``(n,)``, in O(n log n).
 
     Requests that arrive at the same instant see those before them in the workload's order. A request that
-    never completed stays in the system.
+    never completed stays in the system. With `waiting`, a request counts until it is first scheduled only.
     """
-    finished = np.sort(run.completion_s[np.isfinite(run.completion_s)])
-    seen: Ints = np.arange(len(run)) - np.searchsorted(finished, run.arrival_s, side="right")
+    left_s = run.first_scheduled_s if waiting else run.completion_s
+    left_s = np.sort(left_s[np.isfinite(left_s)])
+    seen: Ints = np.arange(len(run)) - np.searchsorted(left_s, run.arrival_s, "left" if waiting else "right")
     return seen
 
 
 def stability(run: Run, load: float | None = None) -> Stability:
     """Decide whether a run was stable while requests arrived.
 
-    The number in system beyond the mean batch (what waits, so that filling a large batch does not count) is
-    read off at points equally many arrivals apart over the last two thirds of the arrivals. The run is
-    unstable when its `STRETCHES` increments are positive on average by a one-sided t-test, and the growth
-    exceeds `LEAST_GROWTH` of the arrival rate. The increments of a growing queue are nearly independent;
-    those of a stable queue are negatively correlated, which makes the test conservative. Its level is 1% when
-    the load is below 1, 5% when it is unknown, and 10% when it is at least 1, where theory predicts growth.
+    What waits - requests not scheduled yet, or the number in system beyond twice the mean batch where a
+    policy preempts; filling a large batch does not count - is read off at points equally many arrivals apart
+    over the last two thirds of the arrivals. The run is unstable when its `STRETCHES` increments are positive
+    on average by a one-sided t-test, and the number in system grows by more than `LEAST_GROWTH` of the
+    arrival rate. The increments of a growing queue are nearly independent; those of a stable queue are
+    negatively correlated, which makes the test conservative. Its level is 1% when the load is below 1, 5%
+    when it is unknown, and 10% when it is at least 1, where theory predicts growth.
 
     Parameters
     ----------
@@ -86,7 +88,7 @@ def stability(run: Run, load: float | None = None) -> Stability:
         return Stability(True, f"undecided: {n} requests are too few to see growth", 0.0)
     points = np.linspace(int(n * START_SHARE), n - 1, STRETCHES + 1).round().astype(np.int64)
     seen = seen_by_arrivals(run)
-    waiting = np.maximum(seen[points] - _batch(run), 0.0)
+    waiting = np.maximum(seen_by_arrivals(run, waiting=True), seen - 2 * _batch(run))[points].clip(min=0)
     growth_per_s = float(seen[points[-1]] - seen[points[0]]) / span_s
     rate_per_s = float(points[-1] - points[0]) / span_s
     overloaded = load is not None and load >= 1

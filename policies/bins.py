@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -28,7 +29,7 @@ class LengthBins:
     def __post_init__(self) -> None:
         for name in ("input_edges", "output_edges"):
             edges = getattr(self, name)
-            if any(b <= a for a, b in zip(edges, edges[1:], strict=False)):
+            if any(b <= a for a, b in pairwise(edges)):
                 raise InputError(f"LengthBins.{name} = {edges}: must be increasing")
 
     @classmethod

@@ -14,7 +14,7 @@ def preempt_last(view: InstanceView) -> tuple[int, ...]:
     """Requests to preempt, latest admitted first, until one more decode iteration fits; () when it fits now."""
     free, need = view.free_blocks, view.growth_blocks()
     victims: list[int] = []
-    for request in reversed(view.running):
+    for request in view.latest_first():
         if need <= free:
             break
         victims.append(request)

@@ -32,8 +32,8 @@ class Recipe:
     information : Information
         What it may know about output lengths.
     build : callable
-        ``build(workload, fleet) -> Policy``. `workload` represents the law at the target load: class rates and bins may be
-        learnt from it, the sample path to be served may not. Raises InputError when the policy cannot run there.
+        ``build(workload, fleet) -> Policy``. `workload` represents the law at the target load: class rates and bins
+        may be learnt from it, the sample path to be served may not. Raises InputError when the policy cannot run.
     """
 
     name: str

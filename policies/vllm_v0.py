@@ -64,5 +64,5 @@ class PrefillFirst:
 
 
 def vllm_v0(max_num_seqs: int = 256, watermark: float = 0.01) -> Policy:
-    """vLLM 0.4.x's default scheduler (block manager watermark 0.01, 256 requests, recompute preemption)."""
+    """The default scheduler of vLLM 0.4.x (block manager watermark 0.01, 256 requests, recompute preemption)."""
     return Policy("vllm-v0", PrefillFirst(max_num_seqs=max_num_seqs, watermark=watermark))

@@ -7,7 +7,7 @@ from policies.token_budget import TokenBudget
 
 
 def vllm_v1(max_num_batched_tokens: int = 2048, max_num_seqs: int = 256) -> Policy:
-    """vLLM v1's first-come-first-served scheduler.
+    """The first-come-first-served scheduler of vLLM v1.
 
     Parameters
     ----------

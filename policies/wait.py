@@ -168,9 +168,7 @@ class Wait:
         return bins, choose_thresholds(profiles, fleet.hardware)
 
 
-def wait_policy(
-    name: str, batcher: Waiting | KeepDecoding, bins: LengthBins, chosen: WaitThresholds
-) -> Policy:
+def wait_policy(name: str, batcher: Waiting | KeepDecoding, bins: LengthBins, chosen: WaitThresholds) -> Policy:
     """Bundle a batcher with its classes; the settings say which bins and thresholds it runs with."""
     return Policy(
         name,

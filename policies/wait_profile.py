@@ -76,9 +76,7 @@ def class_profiles(workload: Workload, class_of: Ints, instances: int) -> tuple[
     return tuple(profiles)
 
 
-def cycle_batches(
-    profiles: Sequence[ClassProfile], thresholds: Sequence[float], stage_iterations: int
-) -> list[Batch]:
+def cycle_batches(profiles: Sequence[ClassProfile], thresholds: Sequence[float], stage_iterations: int) -> list[Batch]:
     """The batches of one full cycle: all classes fire with `thresholds` prompts in every stage.
 
     A cycle is `stage_iterations` iterations; the first one also prefills. With one iteration a stage it is the
@@ -93,8 +91,8 @@ def cycle_batches(
         decoding[0] = 0.0
         seqs += n * _fold(decoding, stage_iterations)
         reads += n * _fold(p.kv_reads, stage_iterations)
-    first = Batch(prompt, attention, 0, seqs[0], reads[0])  # type: ignore[arg-type]
-    rest = [Batch(0, 0.0, 0, b, k) for b, k in zip(seqs[1:], reads[1:], strict=True)]  # type: ignore[arg-type]
+    first = Batch(prompt, attention, 0, seqs[0], reads[0])
+    rest = [Batch(0, 0.0, 0, b, k) for b, k in zip(seqs[1:], reads[1:], strict=True)]
     return [first, *rest]
 
 
@@ -123,14 +121,9 @@ def cycle_memory_tokens(
     )
 
 
-def cycle_seats(
-    profiles: Sequence[ClassProfile], thresholds: Sequence[float], stage_iterations: int
-) -> float:
+def cycle_seats(profiles: Sequence[ClassProfile], thresholds: Sequence[float], stage_iterations: int) -> float:
     """Requests in the batch when every stage of every class is full."""
-    return sum(
-        n * float(_fold(p.active, stage_iterations).max())
-        for n, p in zip(thresholds, profiles, strict=True)
-    )
+    return sum(n * float(_fold(p.active, stage_iterations).max()) for n, p in zip(thresholds, profiles, strict=True))
 
 
 def _fold(values: Floats, period: int) -> Floats:

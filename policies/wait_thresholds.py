@@ -134,9 +134,7 @@ def _rank(profiles: Sequence[ClassProfile], chosen: WaitThresholds) -> tuple[flo
     return expected_in_system(profiles, chosen), chosen.memory_tokens
 
 
-def _candidates(
-    profiles: Sequence[ClassProfile], hardware: Hardware, g: int
-) -> Iterator[tuple[int, ...]]:
+def _candidates(profiles: Sequence[ClassProfile], hardware: Hardware, g: int) -> Iterator[tuple[int, ...]]:
     """Rounded-up thresholds for growing cycles, from the fluid cycle to the edge of the memory."""
     cycle = _fluid_cycle(profiles, hardware, g)
     previous: tuple[int, ...] = ()

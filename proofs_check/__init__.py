@@ -1,1 +1,6 @@
-"""Published theorems as executable claims: a domain, an inequality, a verdict."""
+"""Theorems as executable claims: domain sampler, inequality, verdict with slack and witness."""
+
+from proofs_check.claim import Claim, Verdict, check
+from proofs_check.registry import CLAIMS, get_claim
+
+__all__ = ["CLAIMS", "Claim", "Verdict", "check", "get_claim"]

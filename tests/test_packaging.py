@@ -13,12 +13,11 @@ import time
 import tomllib
 import zipfile
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
-from orsched.doctor import PACKAGES
+from orsched.installation import PACKAGES
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = Path(sysconfig.get_path("scripts"))
@@ -103,7 +102,7 @@ def test_packages_come_from_the_wheel_once_installed(wheel: Path, tmp_path: Path
     """Installed from the wheel, all five names resolve into the distribution ``orsched``."""
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path / "site")
-    code = "from orsched.doctor import doctor; import orsched; print(orsched.__file__, doctor())"
+    code = "from orsched.installation import doctor; import orsched; print(orsched.__file__, doctor())"
     printed = run(sys.executable, "-c", code, cwd=tmp_path, PYTHONPATH=str(tmp_path / "site"))
     assert printed.startswith(str(tmp_path / "site"))
     assert printed.endswith("all sound\n")
@@ -128,7 +127,6 @@ def test_importing_orsched_loads_nothing_heavy():
     assert set(HEAVY).isdisjoint(run(sys.executable, "-c", code).split())
 
 
-@pytest.mark.skipif(find_spec("experiments.cli") is None, reason="there is no command line yet")
 def test_the_command_line_answers_quickly():
     """``orsched --help`` takes less than 0.8 s in a fresh process (best of five)."""
     command = shutil.which("orsched", path=SCRIPTS)
@@ -204,13 +202,11 @@ def test_no_other_file_names_a_package_index():
     """Whoever clones installs from the index of their own configuration: only uv.lock holds such hosts."""
     if shutil.which("git") is None or not (ROOT / ".git").exists():
         pytest.skip("without git, what belongs to the repository is unknown")
-    listed = run(
-        "git", "-c", "safe.directory=*", "ls-files", "--cached", "--others", "--exclude-standard", "-z"
-    ).split("\0")
+    listed = run("git", "-c", "safe.directory=*", "ls-files", "--cached", "--others", "--exclude-standard", "-z").split(
+        "\0"
+    )
     files = [ROOT / name for name in listed if name and name != "uv.lock" and (ROOT / name).is_file()]
-    hosts = [
-        host.encode() for host in hosts_of(tomllib.loads((ROOT / "uv.lock").read_text(encoding="utf-8")))
-    ]
+    hosts = [host.encode() for host in hosts_of(tomllib.loads((ROOT / "uv.lock").read_text(encoding="utf-8")))]
     assert [path for path in files if any(host in path.read_bytes() for host in hosts)] == []
     assert "://" not in (ROOT / "requirements.lock").read_text(encoding="utf-8")
 

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from experiments.bench.cases import FLEET64, SINGLE, WAIT
-from experiments.bench.yardstick import simpy_timeouts_per_s
+from experiments.bench.yardstick import TIMEOUTS, simpy_timeouts_per_s
 
 MILLION = 1_000_000
 
@@ -30,11 +30,12 @@ def bench_engine(requests: int = 100_000, *, full: bool = False) -> dict[str, An
         logarithm; with `full` also ``million_peak_mib``.
     """
     SINGLE.seconds(1_000)  # imports and caches
-    yardstick = simpy_timeouts_per_s()
+    timeouts = min(TIMEOUTS, 2 * requests)
+    yardstick = simpy_timeouts_per_s(timeouts)
     single = requests / SINGLE.seconds(requests)
     wait = requests / WAIT.seconds(requests)
     fleet = requests / FLEET64.seconds(requests)
-    yardstick = max(yardstick, simpy_timeouts_per_s())
+    yardstick = max(yardstick, simpy_timeouts_per_s(timeouts))
     large = MILLION if full else 2 * requests
     ratio = SINGLE.seconds(large) / SINGLE.seconds(large // 10)
     found = {

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 from experiments.bench.cases import SINGLE
+from orsched.errors import OrschedError
 
 MIB = 1024 * 1024
 
@@ -14,7 +15,10 @@ MIB = 1024 * 1024
 def peak_mib(requests: int) -> float:
     """Peak resident memory (MiB) of a fresh process that simulates `requests` requests."""
     command = [sys.executable, "-m", "experiments.bench.memory", str(requests)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise OrschedError(f"the process that simulates {requests} requests failed: {last}")
     return float(done.stdout)
 
 

@@ -19,12 +19,8 @@ def _group() -> None:
 
 @bench.command("engine")
 def engine(
-    requests: Annotated[
-        int, typer.Option("--requests", min=1_000, help="Requests per simulation.")
-    ] = 100_000,
-    full: Annotated[
-        bool, typer.Option("--full", help="Also 1,000,000 requests: linearity and peak memory.")
-    ] = False,
+    requests: Annotated[int, typer.Option("--requests", min=1_000, help="Requests per simulation.")] = 100_000,
+    full: Annotated[bool, typer.Option("--full", help="Also 1,000,000 requests: linearity and peak memory.")] = False,
     record: Annotated[bool, typer.Option(help="Keep this run to compare the next one with.")] = True,
     as_json: Json = False,
 ) -> None:

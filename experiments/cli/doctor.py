@@ -7,7 +7,7 @@ import typer
 
 def doctor() -> None:
     """Check the installation; exit with 1 when something needs attention."""
-    from orsched.doctor import doctor as examine
+    from orsched.installation import doctor as examine
 
     report = examine()
     typer.echo(report.summary())

@@ -31,10 +31,10 @@ def main(args: Sequence[str] | None = None) -> int:
     except SystemExit as stop:
         code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
         if code == INTERRUPTED:
-            _say("interrupted: nothing was written")
+            _say("interrupted")
         return code
     except KeyboardInterrupt:
-        _say("interrupted: nothing was written")
+        _say("interrupted")
         return INTERRUPTED
     except OrschedError as error:
         _say(f"error: {error}")

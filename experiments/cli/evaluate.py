@@ -14,9 +14,7 @@ def evaluate(
     policy: Annotated[str, typer.Option("--policy", help="A name from `orsched list policies`.")],
     workload: options.WorkloadName = options.WORKLOAD,
     hardware: options.HardwareName = options.HARDWARE,
-    load: Annotated[
-        float, typer.Option("--load", help="Load; 1 is the edge of what any policy can sustain.")
-    ] = 0.9,
+    load: Annotated[float, typer.Option("--load", help="Load; 1 is the edge of what any policy can sustain.")] = 0.9,
     requests: options.Requests = 2_000,
     replications: options.Replications = 10,
     seed: options.Seed = 0,

@@ -17,9 +17,12 @@ def gap_table(
     ] = list(options.POLICIES),  # noqa: B006
     workload: options.WorkloadName = options.WORKLOAD,
     hardware: options.HardwareName = options.HARDWARE,
-    load: Annotated[
-        list[str], typer.Option("--load", help="Loads; repeat the option or separate with commas.")
-    ] = ["0.5", "0.7", "0.9", "0.97"],  # noqa: B006
+    load: Annotated[list[str], typer.Option("--load", help="Loads; repeat the option or separate with commas.")] = [
+        "0.5",
+        "0.7",
+        "0.9",
+        "0.97",
+    ],  # noqa: B006
     requests: options.Requests = 2_000,
     replications: options.Replications = 20,
     seed: options.Seed = 0,

@@ -24,7 +24,7 @@ def listing(
     kind: Annotated[Kind, typer.Argument(help="What to list.")],
     as_json: Json = False,
 ) -> None:
-    """List the policies, workloads, hardware entries or routers that exist."""
+    """List the policies, workloads, hardware entries (sources: --json) or routers that exist."""
     from experiments.names import LISTS, grid_of
 
     rows = LISTS[kind.value]()

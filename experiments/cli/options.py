@@ -25,16 +25,12 @@ Instances = Annotated[int, typer.Option("--instances", help="Identical instances
 RouterName = Annotated[
     str | None, typer.Option("--router", help="Router of a fleet of several instances. Default: jsq.")
 ]
-Workers = Annotated[
-    int | None, typer.Option("--workers", min=1, help="Processes. Default: as many cores as pay off.")
-]
+Workers = Annotated[int | None, typer.Option("--workers", min=1, help="Processes. Default: as many cores as pay off.")]
 SloTtft = Annotated[float | None, typer.Option("--slo-ttft", help="SLO: time to first token, seconds.")]
 SloTpot = Annotated[float | None, typer.Option("--slo-tpot", help="SLO: time per output token, seconds.")]
 WarmUpRule = Annotated[
     str,
-    typer.Option(
-        "--warm-up", help="Rule for arrivals left out of the metrics: none, mser-5 or fixed-<percent>%."
-    ),
+    typer.Option("--warm-up", help="Rule for arrivals left out of the metrics: none, mser-5 or fixed-<percent>%."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object.")]
 

@@ -60,9 +60,7 @@ def _draw(axes: Any, index: int, policy: str, rows: list[GapRow]) -> None:
     means = [gap.mean for gap in gaps]
     widths = [gap.half_width or 0.0 for gap in gaps]
     label = f"{policy} ({rows[0].information})"
-    axes.errorbar(
-        loads, means, yerr=widths, color=colour, marker=marker, capsize=3, linewidth=1.4, label=label
-    )
+    axes.errorbar(loads, means, yerr=widths, color=colour, marker=marker, capsize=3, linewidth=1.4, label=label)
     unstable = [(row.load, gap.mean) for row, gap in zip(rows, gaps, strict=True) if row.stable is False]
     if unstable:
         xs, ys = zip(*unstable, strict=True)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import simpy
-from simpy.core import NORMAL, URGENT
-from simpy.events import Event
+from simpy.events import NORMAL, URGENT, Event, EventPriority
 
 
 class Calendar:
@@ -27,14 +26,14 @@ class Calendar:
 
     def next_s(self) -> float:
         """Time of the next event, infinity when there is none."""
-        return self._env.peek()  # type: ignore[no-any-return]
+        return float(self._env.peek())
 
     def run(self) -> None:
         """Process events until none is left."""
         self._env.run()
 
 
-class Appointment(Event):  # type: ignore[misc]
+class Appointment(Event):
     """A SimPy event that is triggered from the start and can be booked again once it has happened.
 
     Attributes
@@ -45,12 +44,12 @@ class Appointment(Event):  # type: ignore[misc]
 
     __slots__ = ("_callback", "_calls", "_priority", "_time_s", "pending")
 
-    def __init__(self, env: simpy.Environment, callback: Callable[[float], None], priority: int) -> None:
+    def __init__(self, env: simpy.Environment, callback: Callable[[float], None], priority: EventPriority) -> None:
         self.env = env
         self._ok = True
         self._value = None
         self._callback = callback
-        self._calls = [Appointment._happen]
+        self._calls: list[Callable[[Event], None]] = [_happen]
         self._priority = priority
         self._time_s = 0.0
         self.pending = False
@@ -67,9 +66,15 @@ class Appointment(Event):  # type: ignore[misc]
         """Let nothing happen when its time comes."""
         self._callback = _nothing
 
-    def _happen(self) -> None:
+    def happen(self) -> None:
+        """Make the call; SimPy does this when the time has come."""
         self.pending = False
         self._callback(self._time_s)
+
+
+def _happen(event: Event) -> None:
+    assert isinstance(event, Appointment)
+    event.happen()
 
 
 def _nothing(time_s: float) -> None:

@@ -53,8 +53,7 @@ class Instance:
         self.ledger = KVLedger(hardware.kv_capacity_tokens, hardware.block_tokens)
         self.cohorts = [Cohort(self.ledger.block_tokens) for _ in range(policy.num_classes)]
         self.queues: list[WaitingQueue] = [
-            FifoQueue() if policy.order is None else KeyedQueue(requests.key_of)
-            for _ in range(policy.num_classes)
+            FifoQueue() if policy.order is None else KeyedQueue(requests.key_of) for _ in range(policy.num_classes)
         ]
         self.running: dict[int, Cohort | None] = {}
         self.prefilling: dict[int, int] = {}
@@ -142,10 +141,6 @@ class Instance:
     def kv_tokens_at(self, now_s: float) -> int:
         """KV tokens cached by the iterations finished at `now_s`."""
         return self.resident_tokens + self.stream.tokens_appended_by(now_s)
-
-    def waiting_tokens(self) -> int:
-        """Prompt tokens of the waiting requests."""
-        return sum(self._targets[r] for queue in self.queues for r in queue)
 
     def notify(self) -> None:
         """Tell the fleet's indices what changed."""

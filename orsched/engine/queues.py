@@ -10,6 +10,8 @@ from typing import Protocol
 class WaitingQueue(Protocol):
     """Requests waiting for admission, in the order the policy wants them."""
 
+    def __contains__(self, request: object, /) -> bool: ...
+
     def __len__(self) -> int: ...
 
     def __iter__(self) -> Iterator[int]: ...
@@ -34,6 +36,9 @@ class FifoQueue:
 
     def __init__(self) -> None:
         self._items: deque[int] = deque()
+
+    def __contains__(self, request: object, /) -> bool:
+        return request in self._items
 
     def __len__(self) -> int:
         return len(self._items)
@@ -66,6 +71,9 @@ class KeyedQueue:
         from sortedcontainers import SortedKeyList
 
         self._items = SortedKeyList(key=lambda request: (key(request), request))
+
+    def __contains__(self, request: object, /) -> bool:
+        return request in self._items
 
     def __len__(self) -> int:
         return len(self._items)

@@ -61,9 +61,7 @@ def simulate(
     limit = sys.maxsize if epoch_limit is None else epoch_limit
     alone = fleet.size == 1
     calendar = Calendar()
-    instances = [
-        Instance(i, fleet.hardware, policy, requests, calendar, limit, alone) for i in range(fleet.size)
-    ]
+    instances = [Instance(i, fleet.hardware, policy, requests, calendar, limit, alone) for i in range(fleet.size)]
     view = FleetView(instances, np.random.default_rng(sequence))
     _Arrivals(requests, instances, policy, view, calendar, check)
     calendar.run()

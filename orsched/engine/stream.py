@@ -41,9 +41,7 @@ class Stream:
         epoch that the arrival will cut short is cut at once.
     """
 
-    def __init__(
-        self, instance: Instance, policy: Policy, calendar: Calendar, epoch_limit: int, alone: bool
-    ) -> None:
+    def __init__(self, instance: Instance, policy: Policy, calendar: Calendar, epoch_limit: int, alone: bool) -> None:
         self._calendar = calendar
         self._instance = instance
         self._batch = policy.batch

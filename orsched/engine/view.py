@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from orsched.errors import InformationError
@@ -69,14 +69,18 @@ class InstanceView:
         """Waiting requests of a class in queue order."""
         return self._instance.queues[class_id]
 
-    def decoding(self, cohort: int = 0) -> int:
-        """Number of decoding requests in a cohort."""
-        return len(self._instance.cohorts[cohort])
-
     @property
     def num_running(self) -> int:
         """Admitted requests, decoding or prefilling."""
-        return len(self._instance.running)
+        return len(self.running)
+
+    def latest_first(self) -> Iterator[int]:
+        """Admitted requests, the latest admitted first."""
+        return reversed(self._instance.running)
+
+    def decoding(self, cohort: int = 0) -> int:
+        """Number of decoding requests in a cohort."""
+        return len(self._instance.cohorts[cohort])
 
     @property
     def max_model_tokens(self) -> int:
@@ -109,9 +113,7 @@ class InstanceView:
         """Blocks that preempting a running `request` would free."""
         instance = self._instance
         cohort = instance.running[request]
-        cached = (
-            instance.prefilling[request] if cohort is None else cohort.base[request] + cohort.clock
-        )
+        cached = instance.prefilling[request] if cohort is None else cohort.base[request] + cohort.clock
         return max(instance.ledger.held[request], self.blocks_for(cached))
 
     def needs_block(self, request: int) -> bool:
@@ -203,7 +205,3 @@ class FleetView:
 
             index = self._indices[quantity] = LeastIndex.over(self._instances, quantity)
         return index
-
-    def prompt_tokens_waiting(self, instances: Iterable[int]) -> list[int]:
-        """Prompt tokens waiting on each of the given instances."""
-        return [self._instances[i].waiting_tokens() for i in instances]

@@ -61,9 +61,7 @@ class Hinged:
         if above > 0:
             time += self.hinge_token_s * above
         if prompt:
-            time += (
-                self.chunk_attention_s * attention + self.past_token_s * past + self.mixed_kv_token_s * kv
-            )
+            time += self.chunk_attention_s * attention + self.past_token_s * past + self.mixed_kv_token_s * kv
         return time
 
     def decode_curve(self, num_seqs: int, point: OperatingPoint = FULL) -> PiecewiseLinear:
@@ -76,9 +74,7 @@ class Hinged:
         ``max(0, x) >= 0`` and ``max(0, x) >= x``; the chunk-attention term is affine in ``A``; the re-read
         and mixed terms are non-negative and dropped. So both are below the iteration time everywhere.
         """
-        flat = Minorant(
-            self.base_s, self.prompt_token_s, self.sequence_s, self.kv_token_s, self.chunk_attention_s
-        )
+        flat = Minorant(self.base_s, self.prompt_token_s, self.sequence_s, self.kv_token_s, self.chunk_attention_s)
         if self.hinge_token_s == 0:
             return (flat,)
         steep = Minorant(

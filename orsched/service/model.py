@@ -9,27 +9,27 @@ from orsched.service.piecewise import PiecewiseLinear
 
 
 class Batch(NamedTuple):
-    """What one iteration works on.
+    """What one iteration works on. The engine fills it with whole numbers; fluid models also with means.
 
     Parameters
     ----------
-    prompt_tokens : int
+    prompt_tokens : float
         Prompt tokens processed, over all chunks (``P``).
     chunk_attention : float
         ``sum p (past + p/2)`` over the chunks, tokens squared (``A``).
-    past_tokens : int
+    past_tokens : float
         Tokens already cached for the requests whose chunks are processed.
-    num_seqs : int
+    num_seqs : float
         Decoding requests (``B``).
-    kv_tokens : int
+    kv_tokens : float
         KV tokens those decodes read (``K``).
     """
 
-    prompt_tokens: int = 0
+    prompt_tokens: float = 0
     chunk_attention: float = 0.0
-    past_tokens: int = 0
-    num_seqs: int = 0
-    kv_tokens: int = 0
+    past_tokens: float = 0
+    num_seqs: float = 0
+    kv_tokens: float = 0
 
 
 class OperatingPoint(NamedTuple):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import pairwise
 
 from orsched.errors import InputError
 
@@ -24,12 +25,10 @@ class PiecewiseLinear:
 
     __slots__ = ("breaks", "intercepts", "slopes")
 
-    def __init__(
-        self, intercepts: Sequence[float], slopes: Sequence[float], breaks: Sequence[float] = ()
-    ) -> None:
+    def __init__(self, intercepts: Sequence[float], slopes: Sequence[float], breaks: Sequence[float] = ()) -> None:
         if len(intercepts) != len(slopes) or len(breaks) != len(slopes) - 1:
             raise InputError("PiecewiseLinear needs as many intercepts as slopes and one break fewer")
-        if min(slopes) < 0 or any(b <= a for a, b in zip(breaks, breaks[1:], strict=False)):
+        if min(slopes) < 0 or any(b <= a for a, b in pairwise(breaks)):
             raise InputError("PiecewiseLinear needs slopes >= 0 and increasing breaks")
         self.intercepts = tuple(map(float, intercepts))
         self.slopes = tuple(map(float, slopes))

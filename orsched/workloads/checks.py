@@ -43,9 +43,7 @@ def check_whole(owner: object, field: str, *, least: int = 1, most: int = MAX_TO
     """Refuse ``owner.field`` unless it is a whole number in ``[least, most]``; raises InputError."""
     value = getattr(owner, field)
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or not least <= value <= most:
-        raise InputError(
-            f"{type(owner).__name__}.{field} = {value!r}: must be a whole number from {least} to {most}"
-        )
+        raise InputError(f"{type(owner).__name__}.{field} = {value!r}: must be a whole number from {least} to {most}")
 
 
 def check_numbers(owner: object, field: str) -> Floats:

@@ -45,9 +45,7 @@ class MarkovModulatedPoisson:
         if not rates.any():
             raise InputError("MarkovModulatedPoisson.rates_per_s are all 0: no request would ever arrive")
         if np.any(stays <= 0):
-            raise InputError(
-                f"MarkovModulatedPoisson.mean_sojourns_s = {self.mean_sojourns_s!r}: must all be > 0"
-            )
+            raise InputError(f"MarkovModulatedPoisson.mean_sojourns_s = {self.mean_sojourns_s!r}: must all be > 0")
         if np.dot(rates, stays) < 1e-3:
             raise InputError(
                 f"MarkovModulatedPoisson expects {np.dot(rates, stays):g} arrivals in a round of its states; "

@@ -63,13 +63,9 @@ class PiecewisePoisson:
     def __post_init__(self) -> None:
         starts, rates = check_numbers(self, "starts_s"), check_numbers(self, "rates_per_s")
         if len(starts) != len(rates):
-            raise InputError(
-                f"PiecewisePoisson: {len(starts)} starts_s but {len(rates)} rates_per_s: one rate each"
-            )
+            raise InputError(f"PiecewisePoisson: {len(starts)} starts_s but {len(rates)} rates_per_s: one rate each")
         if starts[0] != 0 or np.any(np.diff(starts) <= 0):
-            raise InputError(
-                f"PiecewisePoisson.starts_s = {self.starts_s!r}: must begin at 0 and increase strictly"
-            )
+            raise InputError(f"PiecewisePoisson.starts_s = {self.starts_s!r}: must begin at 0 and increase strictly")
         if self.period_s is None:
             if rates[-1] <= 0:
                 raise InputError(

@@ -14,9 +14,9 @@ TRACES = {
     "azure-conv": "Azure LLM inference 2023, conversation: 58 min of production, 5.5 req/s",
     "mooncake-conversation": "Mooncake FAST'25 conversation, 39 min, 3.3 req/s; coarse clock (787 instants)",
     "mooncake-synthetic": "Mooncake FAST'25 synthetic, 17 min, 3.9 req/s; arrivals on a coarse clock",
-    "vllm-rtx4090-llama3.1-8b": "measured vLLM run, RTX 4090, Llama-3.1-8B, 300 requests, 10.3 req/s",
-    "vllm-rtxpro6000-llama3.1-8b": "measured vLLM run, RTX PRO 6000, Llama-3.1-8B, 300 requests, 10.3 req/s",
-    "vllm-rtxpro6000-qwen3-30b-a3b": "measured vLLM run, 2 RTX PRO 6000, Qwen3-30B-A3B, 300 requests, 10.3 req/s",
+    "vllm-rtx4090-llama3.1-8b": "vLLM log: RTX 4090, Llama-3.1-8B, 300 requests, 10.3 req/s",
+    "vllm-rtxpro6000-llama3.1-8b": "vLLM log: RTX PRO 6000, Llama-3.1-8B, 300 requests, 10.3 req/s",
+    "vllm-rtxpro6000-qwen3-30b-a3b": "vLLM log: 2 RTX PRO 6000, Qwen3-30B-A3B, 300 requests, 10.3 req/s",
 }
 """Bundled traces with arrival times: name and description (the vLLM runs have 300 requests each)."""
 

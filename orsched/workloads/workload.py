@@ -14,6 +14,7 @@ from orsched.fleet import Fleet
 from orsched.load import load
 from orsched.request import RequestClass
 from orsched.work import Floats, Ints, RequestWork
+from orsched.workloads.checks import MAX_TOKENS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,9 +74,7 @@ class Workload:
         arrivals = _times(arrival_s)
         inputs = _counts("input_tokens", input_tokens, 1)
         outputs = _counts("output_tokens", output_tokens, 1)
-        ids = (
-            np.zeros(len(arrivals), dtype=np.int64) if class_id is None else _counts("class_id", class_id, 0)
-        )
+        ids = np.zeros(len(arrivals), dtype=np.int64) if class_id is None else _counts("class_id", class_id, 0)
         sizes = {"arrival_s": len(arrivals), "input_tokens": len(inputs), "output_tokens": len(outputs)}
         sizes["class_id"] = len(ids)
         if len(set(sizes.values())) > 1:
@@ -84,10 +83,10 @@ class Workload:
             raise InputError("a workload needs at least one request")
         if ids.max() >= len(classes):
             row = int(np.argmax(ids >= len(classes)))
-            raise InputError(f"class_id row {row} = {ids[row]}: only {len(classes)} classes are defined")
+            raise InputError(f"class_id row {row + 1} = {ids[row]}: only {len(classes)} classes are defined")
         notes = list(notices)
         if np.any(np.diff(arrivals) < 0):
-            row = int(np.argmax(np.diff(arrivals) < 0)) + 1
+            row = int(np.argmax(np.diff(arrivals) < 0)) + 2
             order = np.argsort(arrivals, kind="stable")
             arrivals, inputs, outputs, ids = arrivals[order], inputs[order], outputs[order], ids[order]
             notes.append(f"arrivals were not sorted (first at row {row}); sorted by arrival time")
@@ -134,11 +133,10 @@ class Workload:
         return load(self.rate_per_s, self.work, fleet)
 
     def at_rate(self, rate_per_s: float) -> Workload:
-        """The same requests, time rescaled about the first arrival so that the rate is `rate_per_s`."""
+        """The same requests, time rescaled so that the rate is `rate_per_s`; the first arrival moves to 0."""
         if not (rate_per_s > 0 and np.isfinite(rate_per_s)):
             raise InputError(f"rate {rate_per_s!r}: must be a positive, finite number of requests per second")
-        first = self.arrival_s[0]
-        return self._replace(arrival_s=first + (self.arrival_s - first) * (self.rate_per_s / rate_per_s))
+        return self._replace(arrival_s=(self.arrival_s - self.arrival_s[0]) * (self.rate_per_s / rate_per_s))
 
     def at_load(self, load_target: float, fleet: Fleet) -> Workload:
         """The same requests, time rescaled so that the planning LP's load on `fleet` is `load_target`."""
@@ -153,9 +151,7 @@ class Workload:
     def slice(self, start: int, stop: int) -> Workload:
         """Requests ``start .. stop - 1``, with the first arrival moved to time zero."""
         if not 0 <= start < stop <= len(self):
-            raise InputError(
-                f"slice {start}:{stop} of {len(self)} requests: need 0 <= start < stop <= {len(self)}"
-            )
+            raise InputError(f"slice {start}:{stop} of {len(self)} requests: need 0 <= start < stop <= {len(self)}")
         return self.take(np.arange(start, stop), self.arrival_s[start:stop] - self.arrival_s[start])
 
     def take(self, rows: Ints, arrival_s: Floats) -> Workload:
@@ -174,8 +170,8 @@ class Workload:
         block when ``n <= len(self)``; a longer path joins several. The gap that closes the circle is the
         mean interarrival time.
         """
-        if n < 1:
-            raise InputError(f"resample to {n!r} requests: need at least 1")
+        if n < 1 or n != int(n):
+            raise InputError(f"resample to {n!r} requests: need a whole number >= 1")
         size = len(self)
         mean_gap = 1.0 / self.rate_per_s
         gaps = np.diff(self.arrival_s, append=self.arrival_s[-1] + mean_gap)
@@ -210,7 +206,7 @@ def _times(values: ArrayLike) -> Floats:
     bad = ~(np.isfinite(times) & (times >= 0))
     if bad.any():
         row = int(np.argmax(bad))
-        raise InputError(f"arrival_s row {row} = {times[row]}: must be finite and >= 0 seconds")
+        raise InputError(f"arrival_s row {row + 1} = {times[row]}: must be finite and >= 0 seconds")
     return times
 
 
@@ -219,8 +215,8 @@ def _counts(column: str, values: ArrayLike, least: int) -> NDArray[np.int64]:
         numbers = np.array(values, dtype=float).reshape(-1)
     except (TypeError, ValueError) as error:
         raise InputError(f"{column}: not numbers ({error})") from None
-    bad = ~(np.isfinite(numbers) & (numbers >= least) & (numbers == np.floor(numbers)))
+    bad = ~((numbers >= least) & (numbers <= MAX_TOKENS) & (numbers == np.floor(numbers)))
     if bad.any():
         row = int(np.argmax(bad))
-        raise InputError(f"{column} row {row} = {numbers[row]}: must be a whole number >= {least}")
+        raise InputError(f"{column} row {row + 1} = {numbers[row]}: must be a whole number in {least}..{MAX_TOKENS}")
     return numbers.astype(np.int64)

@@ -102,9 +102,7 @@ def test_every_fitted_entry_has_a_calibration() -> None:
     """No entry claims to be fitted without code that refits it, and none is refitted unasked."""
     folder = resources.files("orsched") / "data" / "hardware"
     entries = [
-        tomllib.loads(item.read_text(encoding="utf-8"))
-        for item in folder.iterdir()
-        if item.name.endswith(".toml")
+        tomllib.loads(item.read_text(encoding="utf-8")) for item in folder.iterdir() if item.name.endswith(".toml")
     ]
     claimed = {entry["name"] for entry in entries if entry["kind"] == "fitted" and "range" in entry}
     assert claimed == set(fitted_names())

@@ -67,9 +67,7 @@ def test_round_trip_is_exact(tmp_path_factory, ending, n, instances, seed):
 def test_awkward_floats_survive(tmp_path, ending):
     """Subnormal, huge and neighbouring doubles come back bit by bit, also where a parser might round."""
     times = np.array([5e-324, 0.1 + 0.2, np.nextafter(1, 2), 1e22, 1.7976931348623157e308])
-    run = replace(
-        make_run(), arrival_s=times, first_scheduled_s=times, first_token_s=times, completion_s=times
-    )
+    run = replace(make_run(), arrival_s=times, first_scheduled_s=times, first_token_s=times, completion_s=times)
     save_run(run, tmp_path / f"run{ending}")
     assert_same(run, load_run(tmp_path / f"run{ending}"))
 

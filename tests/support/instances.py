@@ -31,17 +31,23 @@ def tight_hardware(service: object, seed: int, block_tokens: int) -> Hardware:
     """Memory and batch size small enough to bind, large enough for the longest request."""
     rng = np.random.default_rng(seed)
     return Hardware(
-        "tight", service, int(rng.integers(420, 2500)), int(rng.integers(3, 40)), block_tokens  # type: ignore[arg-type]
+        "tight",
+        service,
+        int(rng.integers(420, 2500)),
+        int(rng.integers(3, 40)),
+        block_tokens,  # type: ignore[arg-type]
     )
 
 
 def build(name: str, workload: Workload, fleet: Fleet) -> Policy | None:
-    """The named policy with its defaults; None where its conditions cannot be met."""
+    """The named policy with its defaults, planned for load 0.3; None where its conditions cannot be met even there.
+
+    The workload itself may load the fleet far beyond that: laws must hold for a badly planned policy too.
+    """
     try:
-        policy = RECIPES[name].build(workload, fleet)
+        return RECIPES[name].build(workload.at_load(0.3, fleet), fleet)
     except InputError:
         return None
-    return policy
 
 
 def small_variants() -> list[Policy]:

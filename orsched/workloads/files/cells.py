@@ -49,8 +49,8 @@ class Cells:
         import pandas as pd
 
         cells = self.columns[column]
-        if cells.dtype.kind in "iufb":
-            self._check(column, np.zeros(len(cells), dtype=bool), "an ISO 8601 time")
+        if cells.dtype.kind != "M":
+            self._check(column, np.array([isinstance(cell, str) for cell in cells]), "an ISO 8601 time")
         times = pd.to_datetime(pd.Series(cells), format="ISO8601", utc=True, errors="coerce")
         self._check(column, times.notna().to_numpy(), "an ISO 8601 time such as 2023-11-16 18:15:46.68")
         return np.asarray((times - times.min()).dt.total_seconds().to_numpy())
@@ -93,7 +93,7 @@ def _numbers(cells: Column) -> Floats:
 
 
 def _number(cell: Any) -> float:
-    if isinstance(cell, bool) or (isinstance(cell, str) and "_" in cell):  # Python reads "1_0" as 10
+    if isinstance(cell, bool | np.bool_) or (isinstance(cell, str) and "_" in cell):  # Python reads "1_0" as 10
         return np.nan
     try:
         return float(cell)

@@ -15,9 +15,7 @@ from orsched.workloads.files.cells import Cells
 _MOST_CLASSES = 10_000
 
 
-def read_classes(
-    cells: Cells, written: Mapping[str, str], rows: int
-) -> tuple[Ints, tuple[RequestClass, ...]]:
+def read_classes(cells: Cells, written: Mapping[str, str], rows: int) -> tuple[Ints, tuple[RequestClass, ...]]:
     """Read the class of each request from the columns of `dialects.CLASS_COLUMNS` that are there.
 
     With names alone, ids follow the order of first appearance; with ids alone, class ``i`` is called
@@ -72,9 +70,7 @@ def _check_constant(cells: Cells, column: str, values: NDArray[np.object_] | Flo
     other = (values != before) & ((values == values) | (before == before))
     if other.any():
         row = int(np.argmax(other))
-        raise cells.refuse(
-            row, column, f"{values[row]} but row {first[row] + 1} of the same class has {before[row]}"
-        )
+        raise cells.refuse(row, column, f"{values[row]} but row {first[row] + 1} of the same class has {before[row]}")
 
 
 def _slo(cells: Cells, written: Mapping[str, str], row: int, ttft_s: float, tpot_s: float) -> SLO | None:

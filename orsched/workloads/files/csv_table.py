@@ -31,6 +31,8 @@ class CsvTable:
     def names(self) -> list[str]:
         """Return the header's names; raises InputError when there is no header."""
         for _, record in self._records():
+            if any("\ufffd" in name for name in record):
+                raise InputError(f"{self.path}: the header is not UTF-8 text; export the file as UTF-8")
             return record
         raise InputError(f"{self.path}: the file has no header line; export it again")
 
@@ -65,7 +67,7 @@ class CsvTable:
     def _records(self) -> Iterator[tuple[int, list[str]]]:
         """Yield line number (from 1) and fields of the header and of every data row."""
         with reading(self.path), open_bytes(self.path, self.limits) as file:
-            rows = csv.reader(io.TextIOWrapper(file, encoding="utf-8-sig", newline=""))
+            rows = csv.reader(io.TextIOWrapper(file, encoding="utf-8-sig", errors="replace", newline=""))
             try:
                 yield from ((rows.line_num, record) for record in rows if record)
             except csv.Error as error:

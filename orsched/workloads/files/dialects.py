@@ -69,13 +69,9 @@ def recognise(path: Path, found: Sequence[str], *, arrivals: bool) -> tuple[Dial
         used = needed + [name for name in CLASS_COLUMNS if dialect is OURS and name in written]
         for name in used:
             if len(written[_fold(name)]) > 1:
-                raise InputError(
-                    f"{path}: column {name} is there {len(written[_fold(name)])} times; keep one"
-                )
+                raise InputError(f"{path}: column {name} is there {len(written[_fold(name)])} times; keep one")
         return dialect, {name: written[_fold(name)][0] for name in used}
-    accepted = "; ".join(
-        f"{', '.join([d.arrival] * arrivals + [d.inputs, d.outputs])} ({d.name})" for d in DIALECTS
-    )
+    accepted = "; ".join(f"{', '.join([d.arrival] * arrivals + [d.inputs, d.outputs])} ({d.name})" for d in DIALECTS)
     raise InputError(f"{path}: columns found: {', '.join(map(repr, found[:20]))}; accepted sets: {accepted}")
 
 

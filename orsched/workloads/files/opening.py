@@ -64,11 +64,7 @@ def reading(path: Path) -> Iterator[None]:
     except EOFError:
         raise InputError(f"{path}: the compressed data stops early, the file is truncated; {again}") from None
     except (zlib.error, gzip.BadGzipFile) as error:
-        raise InputError(
-            f"{path}: not valid gzip data ({error}); {again}, or drop .gz if it is plain"
-        ) from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 text ({error}); export it as UTF-8") from None
+        raise InputError(f"{path}: not valid gzip data ({error}); {again}, or drop .gz if it is plain") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error}); check its permissions, or {again}") from None
 

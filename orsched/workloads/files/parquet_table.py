@@ -58,9 +58,9 @@ class ParquetTable:
         from pyarrow import parquet
 
         try:
-            with parquet.ParquetFile(self.path) as file:
+            with parquet.ParquetFile(self.path, page_checksum_verification=True) as file:
                 yield file
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             reason = str(error).splitlines()[0]
             raise InputError(
                 f"{self.path}: not a complete Parquet file ({reason}); copy or download it again"

@@ -36,9 +36,7 @@ def suffix_of(path: Path) -> str:
     raise InputError(f"{path}: unknown kind of file; its name must end in {', '.join(FORMATS)}")
 
 
-def read_workload(
-    path: str | PathLike[str], *, name: str | None = None, limits: Limits | None = None
-) -> Workload:
+def read_workload(path: str | PathLike[str], *, name: str | None = None, limits: Limits | None = None) -> Workload:
     """Read a trace with one request per row.
 
     The column names decide what it is: ours (``arrival_s, input_tokens, output_tokens``, optionally

@@ -52,9 +52,7 @@ def write_workload(workload: Workload, path: str | PathLike[str]) -> None:
             os.fsync(file.fileno())
         os.replace(draft, target)
     except OSError as error:
-        raise InputError(
-            f"{target}: cannot be written ({error}); check the folder and its free space"
-        ) from None
+        raise InputError(f"{target}: cannot be written ({error}); check the folder and its free space") from None
     finally:
         draft.unlink(missing_ok=True)
 
@@ -65,9 +63,7 @@ def _frame(workload: Workload) -> pd.DataFrame:
         return frame.drop(columns="class_id")
     for request_class in workload.classes:
         if not request_class.name or not request_class.name.isprintable():
-            raise InputError(
-                f"class name {request_class.name!r}: to be written it must be printable, not empty"
-            )
+            raise InputError(f"class name {request_class.name!r}: to be written it must be printable, not empty")
     classes = [workload.classes[i] for i in workload.class_id]
     frame["class"] = [c.name for c in classes]
     if any(c.slo for c in workload.classes):
@@ -85,7 +81,7 @@ def _parquet(frame: pd.DataFrame, file: BinaryIO) -> None:
     from pyarrow import parquet
 
     table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
-    parquet.write_table(table, file, compression="zstd")
+    parquet.write_table(table, file, compression="zstd", write_page_checksum=True)
 
 
 def _jsonl(frame: pd.DataFrame, file: BinaryIO) -> None:

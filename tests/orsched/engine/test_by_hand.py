@@ -59,9 +59,7 @@ def test_preemption_recomputes_prompt_and_emitted_tokens():
             return 1.0
 
     service = Recording(1.0, 0.0, 0.0, 0.0)
-    run = simulate(
-        Workload.of([0.0, 0.0], [4, 4], [5, 5]), Fleet(Hardware("h", service, 12)), vllm_v0(watermark=0.0)
-    )
+    run = simulate(Workload.of([0.0, 0.0], [4, 4], [5, 5]), Fleet(Hardware("h", service, 12)), vllm_v0(watermark=0.0))
     # Both prefilled at 0 (8 tokens), two decodes fill 12; growth needs 2 more, so the second is preempted with
     # 3 tokens emitted and later recomputes 4 + 3 tokens.
     assert prompts == [8, 7]

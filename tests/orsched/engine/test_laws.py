@@ -89,9 +89,7 @@ def test_hidden_lengths_do_not_change_the_past(name, seed):
     late[longest] = False  # keeps the deployment's context length as it was
     shorter = np.where(late, np.maximum(1, workload.output_tokens - 1), workload.output_tokens)
     emitted_one_less = late & (run.output_tokens > 1)
-    other = simulate(
-        Workload.of(workload.arrival_s, workload.input_tokens, shorter), fleet, policy
-    )
+    other = simulate(Workload.of(workload.arrival_s, workload.input_tokens, shorter), fleet, policy)
     horizon = min(t, float(other.completion_s[emitted_one_less].min()) if emitted_one_less.any() else t)
     for column in ("first_scheduled_s", "first_token_s", "completion_s"):
         before, after = getattr(run, column), getattr(other, column)

@@ -1,5 +1,7 @@
 """Sums of piecewise-linear functions along arithmetic progressions."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +16,7 @@ def curves(draw):
     breaks = sorted(draw(st.lists(st.integers(1, 500), max_size=3, unique=True)))
     slopes = sorted(draw(st.lists(st.floats(0, 2), min_size=len(breaks) + 1, max_size=len(breaks) + 1)))
     intercepts = [draw(st.floats(0.1, 5))]
-    for b, (low, high) in zip(breaks, zip(slopes, slopes[1:], strict=False), strict=True):
+    for b, (low, high) in zip(breaks, pairwise(slopes), strict=True):
         intercepts.append(intercepts[-1] + (low - high) * b)
     return PiecewiseLinear(intercepts, slopes, breaks)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from orsched.doctor import PACKAGES, DoctorReport, Finding, doctor
+from orsched.installation import PACKAGES, DoctorReport, Finding, doctor
 
 
 def run_python(code: str, cwd: Path, pythonpath: Path | None = None) -> str:
@@ -16,9 +16,7 @@ def run_python(code: str, cwd: Path, pythonpath: Path | None = None) -> str:
     if pythonpath is not None:
         environment["PYTHONPATH"] = str(pythonpath)
     command = [sys.executable, "-c", code]
-    return subprocess.run(
-        command, cwd=cwd, env=environment, capture_output=True, text=True, check=True
-    ).stdout.strip()
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def test_this_installation_is_sound():
@@ -41,7 +39,7 @@ def test_an_unrelated_package_is_told_from_ours(name: str, tmp_path: Path):
     intruder = tmp_path / "elsewhere" / name
     intruder.mkdir(parents=True)
     (intruder / "__init__.py").write_text("")
-    code = "from orsched.doctor import doctor; print(*doctor().failures, sep='\\n')"
+    code = "from orsched.installation import doctor; print(*doctor().failures, sep='\\n')"
     printed = run_python(code, cwd=tmp_path, pythonpath=intruder.parent)
     assert printed.count("Finding(") == 1
     assert f"package {name}" in printed
@@ -92,7 +90,7 @@ def test_summary_shows_remedies_and_a_verdict():
 
 def test_the_solver_is_loaded_only_when_asked(tmp_path: Path):
     """Importing the doctor loads neither pulp nor highspy."""
-    code = "import sys, orsched.doctor; print({'pulp', 'highspy'} & set(sys.modules))"
+    code = "import sys, orsched.installation; print({'pulp', 'highspy'} & set(sys.modules))"
     assert run_python(code, cwd=tmp_path) == "set()"
 
 
@@ -100,4 +98,4 @@ def test_the_root_offers_the_function_whatever_was_imported_first(tmp_path: Path
     """``orsched.doctor()`` works, also twice and after the module of that name was imported."""
     calls = "import orsched; orsched.doctor(); print(orsched.doctor().ok)"
     assert run_python(calls, cwd=tmp_path) == "True"
-    assert run_python("from orsched.doctor import DoctorReport; " + calls, cwd=tmp_path) == "True"
+    assert run_python("from orsched.installation import DoctorReport; " + calls, cwd=tmp_path) == "True"

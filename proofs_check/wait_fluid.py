@@ -1,0 +1,92 @@
+"""WAIT's fluid equilibrium (Ao, Luo, Simchi-Levi, Wang; arXiv 2504.11320): identities, and stability."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fluid import ClassRate, equilibrium
+from orsched.catalogue import Hardware
+from orsched.fleet import Fleet
+from orsched.service import Affine
+from proofs_check.claim import Claim, Instance
+
+PAPER = "arXiv 2504.11320"
+
+
+def _random_system(rng: np.random.Generator) -> Instance:
+    """One to four types with d1 * sum(lambda S) between 0.02 and 0.98."""
+    count = int(rng.integers(1, 5))
+    prompts = rng.integers(1, 2000, count).tolist()
+    decodes = rng.integers(1, 600, count).tolist()
+    weights = rng.uniform(0.05, 1.0, count)
+    d0, d1 = float(10 ** rng.uniform(-3, 0)), float(10 ** rng.uniform(-8, -3))
+    volume = [(k + 1) * (length + k / 2) for length, k in zip(prompts, decodes, strict=True)]
+    rho = float(rng.uniform(0.02, 0.98))
+    rates = (weights * rho / (d1 * float(weights @ np.array(volume)))).tolist()
+    capacity = int(max(max(p + k for p, k in zip(prompts, decodes, strict=True)), 10 ** rng.uniform(1, 7)))
+    return {"d0": d0, "d1": d1, "rates": rates, "prompts": prompts, "decodes": decodes, "C": capacity, "rho": rho}
+
+
+def _fleet(x: Instance) -> Fleet:
+    return Fleet(Hardware("wait", Affine.wait(x["d0"], x["d1"]), x["C"]))
+
+
+def _classes(x: Instance) -> list[ClassRate]:
+    types = zip(x["rates"], x["prompts"], x["decodes"], strict=True)
+    return [ClassRate(rate, prompt, decode + 1) for rate, prompt, decode in types]
+
+
+def _demand(x: Instance) -> float:
+    """``sum_j lambda_j S_j``, token-iterations per second."""
+    types = zip(x["rates"], x["prompts"], x["decodes"], strict=True)
+    return float(sum(rate * (k + 1) * (length + k / 2) for rate, length, k in types))
+
+
+def _closed_form_slack(x: Instance) -> float:
+    """Minus the relative distance of the computed equilibrium from ``Delta* = d0 / (1 - rho)`` and ``M*``."""
+    found = equilibrium(_classes(x), _fleet(x))
+    assert found.iteration_s is not None
+    assert found.memory_tokens is not None
+    delta = x["d0"] / (1 - x["rho"])
+    memory = delta * _demand(x)
+    return -float(max(abs(found.iteration_s / delta - 1), abs(found.memory_tokens / memory - 1)))
+
+
+def _balance_slack(x: Instance) -> float:
+    """Minus the relative error of ``Delta* = d0 + d1 M*``."""
+    found = equilibrium(_classes(x), _fleet(x))
+    assert found.iteration_s is not None
+    assert found.memory_tokens is not None
+    return -abs(float(x["d0"] + x["d1"] * found.memory_tokens) / found.iteration_s - 1)
+
+
+def _two_forms_slack(x: Instance) -> float:
+    """Positive when ``rho < 1 and M* <= C`` and ``sum lambda S <= C / (d0 + d1 C)`` agree, or are within rounding."""
+    demand, limit = _demand(x), x["C"] / (x["d0"] + x["d1"] * x["C"])
+    agree = equilibrium(_classes(x), _fleet(x)).fits == (demand <= limit)
+    return 1.0 if agree else -abs(float(demand / limit) - 1)
+
+
+CLAIMS = (
+    Claim(
+        "wait-equilibrium-closed-form",
+        "Delta* = d0 / (1 - rho) and M* = d0 sum(lambda S) / (1 - rho), rho = d1 sum(lambda S)",
+        f"{PAPER}, fluid equilibrium",
+        _random_system,
+        _closed_form_slack,
+    ),
+    Claim(
+        "wait-equilibrium-balance",
+        "Delta* = d0 + d1 M*",
+        f"{PAPER}, fluid equilibrium",
+        _random_system,
+        _balance_slack,
+    ),
+    Claim(
+        "wait-two-stability-forms",
+        "rho < 1 and M* <= C  if and only if  sum(lambda S) <= C / (d0 + d1 C)",
+        f"{PAPER}, stability region; second form ours",
+        _random_system,
+        _two_forms_slack,
+    ),
+)

@@ -1,0 +1,74 @@
+"""Nested WAIT's decay exponent theta_k (arXiv 2504.11320): its lower bound, and the first version's misprint."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from proofs_check.claim import Claim, Instance
+
+PAPER = "arXiv 2504.11320"
+
+
+def theta_root(entering: int, threshold: int, survival: float) -> float:
+    """Positive root of ``exp(-theta n_k) (1 - p + p e^theta)^n_{k-1} = 1``.
+
+    Parameters
+    ----------
+    entering, threshold : int
+        ``n_{k-1}`` and ``n_k``.
+    survival : float
+        ``p_k``, with ``p_k < n_k / n_{k-1} < 1``; then the root exists and is unique.
+    """
+    from scipy.optimize import brentq
+
+    def exponent(theta: float) -> float:
+        # log1p with exp(-theta) factored out stays finite for large theta
+        growth = theta + math.log(survival + (1 - survival) * math.exp(-theta))
+        return entering * growth - threshold * theta
+
+    ratio = threshold / entering
+    high = 1.0
+    while exponent(high) <= 0:
+        high *= 2
+    low = 4 * (ratio - survival)
+    while exponent(low) >= 0:
+        low /= 2
+    return float(brentq(exponent, low, high, xtol=1e-15, rtol=1e-14))
+
+
+def _random_segment(rng: np.random.Generator) -> Instance:
+    """Thresholds and survival with drift: ``p < n_k / n_{k-1} < 1``."""
+    entering = int(rng.integers(2, 400))
+    threshold = int(rng.integers(1, entering))
+    survival = float(rng.uniform(0.01, 0.99) * threshold / entering)
+    return {"n_before": entering, "n": threshold, "p": survival}
+
+
+def _slack_against(denominator: str) -> Callable[[Instance], float]:
+    def slack(x: Instance) -> float:
+        drift: float = x["n"] - x["n_before"] * x["p"]
+        return theta_root(x["n_before"], x["n"], x["p"]) - float(8 * drift / x[denominator])
+
+    return slack
+
+
+CLAIMS = (
+    Claim(
+        "nested-wait-theta-lower-bound",
+        "theta_k >= 8 (n_k - n_{k-1} p_k) / n_{k-1}",
+        f"{PAPER}, memory requirement of Nested WAIT (journal revision)",
+        _random_segment,
+        _slack_against("n_before"),
+    ),
+    Claim(
+        "nested-wait-theta-first-version",
+        "theta_k >= 8 (n_k - n_{k-1} p_k) / n_k",
+        f"{PAPER}, first version: divides by n_k instead of n_(k-1)",
+        _random_segment,
+        _slack_against("n"),
+        known_false=True,
+    ),
+)
