@@ -64,7 +64,7 @@ def replicate(experiment: Experiment, source: WorkloadSource, task: Task) -> Pat
     outcomes = {}
     for policy in task.policies:
         seed = seed_sequence(experiment.seed, Stream.POLICY, task.replication)
-        run = simulate(workload, fleet, policy, seed)
+        run = simulate(workload, fleet, policy, seed, token_gaps=True)
         whole = measure(run, experiment.slo)
         gaps = {
             metric: _gap(bound, policy, whole[metric], subject)

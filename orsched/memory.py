@@ -76,7 +76,8 @@ class KVLedger:
 
     def release(self, request: int, tokens: int) -> None:
         """Free everything `request` holds, knowing that it has `tokens` KV tokens cached."""
-        self.used_blocks -= max(self.held.pop(request), -(-tokens // self.block_tokens))
+        held, grown = self.held.pop(request), -(-tokens // self.block_tokens)
+        self.used_blocks -= held if held > grown else grown
 
     def _overflow(self, blocks: int) -> PlanError:
         return PlanError(

@@ -50,7 +50,7 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
         **_times("latency", "time from arrival to completion"),
         **_times("ttft", "time from arrival to first token"),
         **_times("tpot", "time per output token after the first, over requests with at least two"),
-        "itl_mean_s": Metric("s", "lower", "mean gap between output tokens, over all tokens"),
+        **_times("itl", "gap between consecutive output tokens of a request, over all tokens"),
         "queueing_mean_s": Metric("s", "lower", "mean time from arrival to first scheduling"),
         "throughput_requests_per_s": Metric("1/s", "higher", "requests per second of makespan"),
         "output_throughput_tokens_per_s": Metric("token/s", "higher", "output tokens per second of makespan"),
@@ -86,7 +86,8 @@ def measure(run: Run, slo: SLO | None = None, *, skip: int = 0) -> dict[str, flo
     Returns
     -------
     dict of str to float
-        Keys in the order of `METRICS`. A metric that the run does not have (time per output token when every
+        Keys in the order of `METRICS`. Percentiles of the inter-token gaps need a run simulated with
+        ``token_gaps=True`` and ``skip=0``. A metric that the run does not have (time per output token when every
         request has one token) is absent; no value is NaN.
 
     Raises
@@ -110,6 +111,8 @@ def measure(run: Run, slo: SLO | None = None, *, skip: int = 0) -> dict[str, flo
     }
     if several.any():
         found["itl_mean_s"] = float(decode_s.sum() / gaps[skip:].sum())
+        if run.token_gaps is not None and not skip:
+            found.update({f"itl_p{p}_s": run.token_gaps.quantile_s(p / 100) for p in PERCENTILES})
     found["queueing_mean_s"] = float(run.queueing_s[skip:].mean())
     found["throughput_requests_per_s"] = len(run) / makespan_s
     found["output_throughput_tokens_per_s"] = float(run.output_tokens.sum()) / makespan_s

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from orsched.token_gaps import TokenGaps
 from orsched.work import Floats, Ints
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ class Run:
         Iterations run.
     kv_capacity_tokens, max_num_seqs : int
         Of each instance.
+    token_gaps : TokenGaps, optional
+        Gaps between output tokens, if `simulate` was asked for them.
     """
 
     policy: str
@@ -64,6 +67,7 @@ class Run:
     iterations: Ints
     kv_capacity_tokens: int
     max_num_seqs: int
+    token_gaps: TokenGaps | None = None
 
     @classmethod
     def collect(
@@ -73,6 +77,7 @@ class Run:
         policy: Policy,
         requests: Requests,
         streams: Sequence[Stream],
+        token_gaps: TokenGaps | None,
     ) -> Run:
         """Gather the columns of a finished simulation."""
         totals = [stream.integrals for stream in streams]
@@ -95,6 +100,7 @@ class Run:
             iterations=np.array([t.iterations for t in totals]),
             kv_capacity_tokens=fleet.hardware.kv_capacity_tokens,
             max_num_seqs=fleet.hardware.max_num_seqs,
+            token_gaps=token_gaps,
         )
 
     def __len__(self) -> int:

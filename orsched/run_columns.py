@@ -35,7 +35,10 @@ INSTANCE_COLUMNS = {"busy_s": "float64", "batch_s": "float64", "kv_token_s": "fl
 TEXTS = ("policy", "information", "workload", "fleet")
 COUNTS = ("kv_capacity_tokens", "max_num_seqs")
 SCALARS = (*TEXTS, *COUNTS)
-assert {f.name for f in fields(Run)} == {*REQUEST_COLUMNS, *INSTANCE_COLUMNS, *SCALARS}
+NOT_KEPT = ("token_gaps",)
+"""What a file does not hold: the iterations' own record, longer than the requests'."""
+
+assert {f.name for f in fields(Run)} == {*REQUEST_COLUMNS, *INSTANCE_COLUMNS, *SCALARS, *NOT_KEPT}
 
 _LEAST = {"input_tokens": 1, "output_tokens": 1, "preemptions": 0, "instance": 0}
 _LIFE = ("arrival_s", "first_scheduled_s", "first_token_s", "completion_s")

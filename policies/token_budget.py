@@ -60,10 +60,10 @@ class TokenBudget:
                 return DECODE_ALL
             if running >= self.max_num_seqs or running >= view.max_num_seqs:
                 return DECODE_UNDISTURBED
-        free -= view.growth_blocks()
         chunks: list[Chunk] = []
         budget = self.max_num_batched_tokens - running
-        for request, done in prefilling.items():
+        free -= view.growth_blocks()
+        for request, done in prefilling.items() if prefilling else ():
             budget += 1
             tokens = min(view.prompt_left(request), budget)
             blocks = max(0, view.blocks_for(done + tokens) - view.held_blocks(request))

@@ -13,16 +13,15 @@ from experiments.cli.consoles import error_console, output_console, print_json
 
 def gap_table(
     policy: Annotated[
-        list[str], typer.Option("--policy", help="Policies; repeat the option or separate with commas.")
-    ] = list(options.POLICIES),  # noqa: B006
+        list[str] | None,
+        typer.Option("--policy", help=f"Repeat or separate with commas. Default: {', '.join(options.POLICIES)}."),
+    ] = None,
     workload: options.WorkloadName = options.WORKLOAD,
     hardware: options.HardwareName = options.HARDWARE,
-    load: Annotated[list[str], typer.Option("--load", help="Loads; repeat the option or separate with commas.")] = [
-        "0.5",
-        "0.7",
-        "0.9",
-        "0.97",
-    ],  # noqa: B006
+    load: Annotated[
+        list[str] | None,
+        typer.Option("--load", help="Repeat or separate with commas. Default: 0.5, 0.7, 0.9, 0.97."),
+    ] = None,
     requests: options.Requests = 2_000,
     replications: options.Replications = 20,
     seed: options.Seed = 0,
@@ -30,27 +29,29 @@ def gap_table(
     router: options.RouterName = None,
     workers: options.Workers = None,
     output: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Option("--output", help="Also write a file: .parquet, .csv, .md, .tex or .png. Repeatable."),
-    ] = [],  # noqa: B006
+    ] = None,
     as_json: options.Json = False,
 ) -> None:
     """Measure how far policies are from what no policy can beat, at several loads."""
+    from experiments.gaps import LOADS
     from experiments.gaps import gap_table as measure_gaps
     from experiments.progress import progress_bar
     from experiments.render.files import require_writable, write
     from experiments.render.plain import table_document
     from experiments.render.terminal import to_rich
 
-    for path in output:
+    for path in output or ():
         require_writable(path)
-    loads = options.split_numbers("--load", load)
+    loads = LOADS if load is None else options.split_numbers("--load", load)
+    names = options.POLICIES if policy is None else options.split_names(policy)
     errors = error_console()
     with progress_bar(errors, "sample paths", len(loads) * replications) as advance:
         table = measure_gaps(
             workload,
             options.fleet_of(hardware, instances),
-            options.split_names(policy),
+            names,
             loads=loads,
             replications=replications,
             requests=requests,
@@ -59,7 +60,7 @@ def gap_table(
             workers=workers,
             on_task_done=advance,
         )
-    for path in output:
+    for path in output or ():
         write(table, path)
         errors.out(f"wrote {path}", highlight=False)
     if as_json:

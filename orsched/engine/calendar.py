@@ -49,7 +49,7 @@ class Appointment(Event):
         self._ok = True
         self._value = None
         self._callback = callback
-        self._calls: list[Callable[[Event], None]] = [_happen]
+        self._calls: list[Callable[[Event], None]] = [self._happen]
         self._priority = priority
         self._time_s = 0.0
         self.pending = False
@@ -66,15 +66,9 @@ class Appointment(Event):
         """Let nothing happen when its time comes."""
         self._callback = _nothing
 
-    def happen(self) -> None:
-        """Make the call; SimPy does this when the time has come."""
+    def _happen(self, _: Event) -> None:
         self.pending = False
         self._callback(self._time_s)
-
-
-def _happen(event: Event) -> None:
-    assert isinstance(event, Appointment)
-    event.happen()
 
 
 def _nothing(time_s: float) -> None:

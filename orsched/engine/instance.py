@@ -7,6 +7,7 @@ from collections.abc import Callable
 from orsched.catalogue import Hardware
 from orsched.engine.calendar import Calendar
 from orsched.engine.cohort import Cohort
+from orsched.engine.gap_log import GapLog
 from orsched.engine.plan import Chunk
 from orsched.engine.queues import FifoQueue, KeyedQueue, WaitingQueue
 from orsched.engine.requests import Requests
@@ -61,10 +62,13 @@ class Instance:
         self.resident_tokens = 0
         """KV tokens cached at the start of the epoch in flight."""
         self.closed = False
+        self.gaps: GapLog | None = None
         self.watchers: list[tuple[str, Callable[[int, int], None]]] = []
         self._classified = policy.num_classes > 1
         self._outputs = requests.true_output_tokens()
         self._targets = requests.prompt_target
+        self._inputs = requests.input_tokens
+        self._first_token_s = requests.first_token_s
         self.stream = Stream(self, policy, calendar, epoch_limit, alone)
 
     def arrive(self, request: int) -> None:
@@ -105,9 +109,11 @@ class Instance:
             self.prefilling[request] = done
             return
         del self.prefilling[request]
-        emitted = done - self.requests.input_tokens[request] + 1
+        emitted = done - self._inputs[request] + 1
         if emitted == 1:
-            self.requests.first_token_s[request] = end_s
+            self._first_token_s[request] = end_s
+        elif self.gaps is not None:
+            self.gaps.recomputed(request, end_s)
         remaining = self._outputs[request] - emitted
         if remaining == 0:
             self._depart(request, done, end_s)
@@ -115,6 +121,8 @@ class Instance:
             cohort = self.cohorts[chunk.cohort]
             cohort.join(request, done, remaining, self.ledger.held[request])
             self.running[request] = cohort
+            if self.gaps is not None:
+                self.gaps.joined(cohort, request, end_s)
 
     def complete(self, cohort: Cohort, end_s: float) -> None:
         """Let every member of `cohort` that has emitted its last token leave."""
@@ -130,6 +138,8 @@ class Instance:
         if cohort is None:
             tokens = self.prefilling.pop(request)
         else:
+            if self.gaps is not None:
+                self.gaps.preempted(cohort, request)
             tokens, remaining = cohort.leave(request)
             emitted = self._outputs[request] - remaining
             self._targets[request] = requests.input_tokens[request] + emitted

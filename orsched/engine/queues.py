@@ -29,37 +29,11 @@ class WaitingQueue(Protocol):
         ...
 
 
-class FifoQueue:
+class FifoQueue(deque[int]):
     """First come first served; a preempted request returns to the front. O(1) at the head."""
 
-    __slots__ = ("_items",)
-
-    def __init__(self) -> None:
-        self._items: deque[int] = deque()
-
-    def __contains__(self, request: object, /) -> bool:
-        return request in self._items
-
-    def __len__(self) -> int:
-        return len(self._items)
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self._items)
-
-    def push(self, request: int) -> None:
-        """Append at the end."""
-        self._items.append(request)
-
-    def push_back(self, request: int) -> None:
-        """Put at the front."""
-        self._items.appendleft(request)
-
-    def remove(self, request: int) -> None:
-        """Take a request out; O(1) for the head."""
-        if self._items and self._items[0] == request:
-            self._items.popleft()
-        else:
-            self._items.remove(request)
+    push = deque.append
+    push_back = deque.appendleft
 
 
 class KeyedQueue:

@@ -14,6 +14,7 @@ from orsched.service import FULL, Batch, PiecewiseLinear
 
 if TYPE_CHECKING:
     from orsched.engine.cohort import Cohort
+    from orsched.engine.gap_log import GapLog
     from orsched.engine.instance import Instance
     from orsched.policy import Policy
 
@@ -239,6 +240,8 @@ class Stream:
             self.integrals.iteration(end_s - self._start_s, seqs + len(chunks), resident)
         else:
             self.integrals.decode(self._curves[seqs], self._kv, seqs, steps, instance.resident_tokens)
+        if instance.gaps is not None:
+            self._log_gaps(instance.gaps)
         instance.resident_tokens += steps * seqs
         for cohort in self._cohorts:
             if cohort.advance(steps):
@@ -247,6 +250,14 @@ class Stream:
             instance.finish_chunk(chunk, end_s)
         if instance.watchers:
             instance.notify()
+
+    def _log_gaps(self, gaps: GapLog) -> None:
+        for cohort in self._cohorts:
+            if self._chunks:
+                gaps.iteration(cohort, self.end_s)
+            else:
+                curve = self._curves[self._seqs]
+                gaps.decode(cohort, curve, self._kv, self._seqs, self._steps, self._start_s, self.end_s)
 
     def _need(self, steps: int) -> int:
         """New KV blocks that `steps` iterations take."""

@@ -2,7 +2,7 @@
 
 Blocks of a page run in order, in one namespace and one temporary folder. What is run:
 
-- ```` ```python ````: executed. A ```` ```text ```` block right after it is what it prints.
+- ```` ```python ````: executed. A ```` ```text ```` block next after it is what it prints.
 - ```` ```console ````: each line ``$ orsched ...`` is run; the lines below it are what it prints.
 
 In what is shown, a line ``...`` stands for any lines, and runs of spaces count as one. A comment on the
@@ -256,7 +256,7 @@ def test_a_page_runs_in_order_in_one_namespace(module):
     [
         ("x is 2", "x is 3", "x is 3"),
         ("...\nend", "end", "noise"),
-        ("orsched 0.1.0", "orsched 9.9.9", "page:37"),
+        ("orsched 0.1.0", "orsched 9.9.9", "page:33"),
         ("exits with 2", "exits with 1", "exits with 2"),
         ("$ orsched --version", "$ rm --version", "only orsched is run here"),
     ],

@@ -294,7 +294,7 @@ def test_interrupting_leaves_nothing_behind(tmp_path: Path):
     """Control-C: exit 130, a short message, no traceback, no file."""
     arguments = [ORSCHED, "demo", "--requests", "100000", "--workers", "1"]
     process = subprocess.Popen(arguments, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    time.sleep(2.5)
+    time.sleep(3)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=30)
     assert (process.returncode, out, err) == (130, "", "interrupted\n")
