@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from experiments.cli.bench import bench
+from experiments.cli.check import check
 from experiments.cli.demo import demo
 from experiments.cli.doctor import doctor
 from experiments.cli.evaluate import evaluate
@@ -41,6 +42,7 @@ def _options(
 app.command("demo")(demo)
 app.command("evaluate")(evaluate)
 app.command("gap-table")(gap_table)
+app.command("check")(check)
 app.command("list")(listing)
 app.add_typer(bench, name="bench")
 app.command("doctor")(doctor)

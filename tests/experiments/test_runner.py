@@ -53,7 +53,7 @@ def test_gaps_are_those_computed_by_hand():
     source = workload_source("reference")
     work = source.draw(60, generator(7, Stream.WORKLOAD, 0)).at_load(0.7, REFERENCE)
     policy = policies.get("vllm-v1").build(work, REFERENCE)
-    values = measure(simulate(work, REFERENCE, policy, seed_sequence(7, Stream.POLICY, 0)))
+    values = measure(simulate(work, REFERENCE, policy, seed_sequence(7, Stream.POLICY, 0), token_gaps=True))
     bounds = fluid.bounds(work, REFERENCE)
     latency = max(b.value for b in bounds if b.metric == "latency_mean_s")
     rate = min(b.value for b in bounds if b.metric == "effective_throughput_tokens_per_s")

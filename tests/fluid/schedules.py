@@ -146,7 +146,7 @@ def _best_on_instance(workload, hw, mine, objective):
         if state == goal:
             best = min(best, now if objective == "makespan" else cost)
             continue
-        if objective in ("latency", "ttft", "makespan") and (now if objective == "makespan" else cost) >= best:
+        if (now if objective == "makespan" else cost) >= best:
             continue
         known = labels.setdefault(state, [])
         if any(t <= now and c <= cost for t, c in known):
@@ -161,11 +161,14 @@ def _steps(now, cost, state, arrival, inputs, outputs, hw, objective):
     for i, (cached, emitted) in enumerate(state):
         if cached > 0:
             yield now, cost, (*state[:i], (0, emitted), *state[i + 1 :])
+    rate = 0.0
+    if objective == "tpot":  # charged as time passes, so that no label's cost ever decreases
+        rate = sum(1 / (o - 1) for (_, e), o in zip(state, outputs, strict=True) if 0 < e < o)
     for start in sorted({now, *(a for a in arrival if a > now)}):
-        yield from _batches(start, cost, state, arrival, inputs, outputs, hw, objective)
+        yield from _batches(now, start, cost, rate, state, arrival, inputs, outputs, hw, objective)
 
 
-def _batches(now, cost, state, arrival, inputs, outputs, hw, objective):
+def _batches(since, now, cost, rate, state, arrival, inputs, outputs, hw, objective):
     options = []
     for i, (cached, emitted) in enumerate(state):
         choices = [0]
@@ -184,16 +187,14 @@ def _batches(now, cost, state, arrival, inputs, outputs, hw, objective):
         attention = sum(k * (c + k / 2) for c, k in chunks)
         batch = Batch(sum(k for _, k in chunks), attention, sum(c for c, _ in chunks), len(decodes), sum(decodes))
         end = now + hw.service.iteration_s(batch)
-        paid, follow = cost, []
+        paid, follow = cost + (end - since) * rate, []
         for i, ((cached, emitted), k) in enumerate(zip(state, choice, strict=True)):
             if k == 0:
                 follow.append((cached, emitted))
                 continue
             if k < 0 or after[i] == inputs[i] + emitted:
                 emitted += 1
-                if emitted == 1:
-                    paid += {"ttft": end - arrival[i], "tpot": -end / max(outputs[i] - 1, 1)}.get(objective, 0.0)
-                if emitted == outputs[i]:
-                    paid += {"latency": end - arrival[i], "tpot": end / max(outputs[i] - 1, 1)}.get(objective, 0.0)
+                if emitted == {"ttft": 1, "latency": outputs[i]}.get(objective):
+                    paid += end - arrival[i]
             follow.append((-1, emitted) if emitted == outputs[i] else (after[i], emitted))
         yield end, paid, tuple(follow)
