@@ -44,6 +44,8 @@ class Experiment:
     warm_up : str
         Rule of `orsched.warmup` for the arrivals left out of the per-request metrics. Gaps always cover the
         whole path, as bounds do.
+    drop_oversized : bool
+        Leave out the requests of a trace that no instance can hold, with a notice, instead of refusing it.
     """
 
     workload: WorkloadLike
@@ -56,6 +58,7 @@ class Experiment:
     router: str | None = None
     slo: SLO | None = None
     warm_up: str = "none"
+    drop_oversized: bool = False
 
     def __post_init__(self) -> None:
         if not self.policies:

@@ -33,6 +33,7 @@ def gap_table(
     requests: int = 2_000,
     seed: int = 0,
     router: str | None = None,
+    drop_oversized: bool = False,
     workers: int | None = None,
     on_task_done: Callable[[], None] = lambda: None,
 ) -> GapTable:
@@ -52,6 +53,8 @@ def gap_table(
         Sample paths, requests in each, seed of every random stream.
     router : str, optional
         For a fleet of several instances.
+    drop_oversized : bool
+        Leave out the requests of a trace that no instance can hold, with a notice, instead of refusing it.
     workers : int, optional
         Processes; None: as many cores as pay off. The table does not depend on it.
     on_task_done : callable
@@ -73,6 +76,7 @@ def gap_table(
         replications=replications,
         seed=seed,
         router=router,
+        drop_oversized=drop_oversized,
     )
     return tabulate(run_experiment(experiment, workers=workers, on_task_done=on_task_done))
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from experiments.build import Unavailable, built_policies
 from experiments.experiment import Experiment
 from experiments.replication import Path, Task, replicate
-from experiments.source import notices_of, source_of
-from fluid.bounds import require_fit
+from experiments.source import notices_of, source_of, without_oversized
 from orsched.errors import InputError
+from orsched.fitting import require_fit
 from orsched.policy import Policy
 from orsched.workloads.sources import WorkloadSource
 
@@ -73,6 +73,8 @@ def run_experiment(
         On input that cannot be used, before any simulation where possible.
     """
     source = source_of(experiment.workload)
+    if experiment.drop_oversized:
+        source = without_oversized(source, experiment.fleet)
     require_fit(source.whole(), experiment.fleet)
     policies = {load: built_policies(experiment, source.whole(), load) for load in experiment.loads}
     runnable = {load: tuple(p for p in built if isinstance(p, Policy)) for load, built in policies.items()}

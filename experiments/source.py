@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+from orsched.fitting import drop_oversized, require_fit
+from orsched.fleet import Fleet
 from orsched.workloads import Workload
 from orsched.workloads.sources import TraceSource, WorkloadSource
 
@@ -28,6 +31,20 @@ def source_of(workload: WorkloadLike) -> WorkloadSource:
 
         return workload_source(str(workload))
     return workload
+
+
+def without_oversized(source: WorkloadSource, fleet: Fleet) -> WorkloadSource:
+    """The trace without the requests that no instance of `fleet` can hold.
+
+    Raises
+    ------
+    InputError
+        When none is left, or for a synthetic source: its law decides, so shorten that.
+    """
+    if isinstance(source, TraceSource):
+        return replace(source, trace=drop_oversized(source.trace, fleet))
+    require_fit(source.whole(), fleet)
+    return source
 
 
 def notices_of(source: WorkloadSource, requests: int) -> tuple[str, ...]:

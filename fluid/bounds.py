@@ -115,9 +115,7 @@ def _itl_mean_s(paths: CriticalPaths) -> float:
     return float(np.sum(paths.decode_s) / np.sum(paths.output_tokens - 1))
 
 
-def _throughput_bounds(
-    workload: Workload, fleet: Fleet, paths: CriticalPaths, identity: str
-) -> Iterator[Bound]:
+def _throughput_bounds(workload: Workload, fleet: Fleet, paths: CriticalPaths, identity: str) -> Iterator[Bound]:
     """All that is to be done over the least makespan."""
     alone = float(np.max(workload.arrival_s - workload.arrival_s[0] + paths.latency_s))
     makespan = max(alone, planning_makespan_s(workload, fleet))

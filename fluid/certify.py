@@ -87,13 +87,9 @@ class _Dual:
         """Clip at zero and round to 100 bits below the largest entry: any ``y >= 0`` will do."""
         y = np.asarray(duals, dtype=float)
         if y.shape != programme.rhs.shape or not np.isfinite(y).all():
-            raise CertificateError(
-                f"a dual vector needs {len(programme.rhs)} finite entries, got {y.tolist()!r}"
-            )
+            raise CertificateError(f"a dual vector needs {len(programme.rhs)} finite entries, got {y.tolist()!r}")
         bits = 100 - math.frexp(float(y.max(initial=0.0)))[1]
-        return cls(
-            programme, [math.floor(Fraction(max(v, 0.0)) * Fraction(2) ** bits) for v in y.tolist()], bits
-        )
+        return cls(programme, [math.floor(Fraction(max(v, 0.0)) * Fraction(2) ** bits) for v in y.tolist()], bits)
 
     def _multipliers(self) -> list[Fraction]:
         unit = Fraction(2) ** -self._bits

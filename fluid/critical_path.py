@@ -58,9 +58,7 @@ def prefill_alone_s(minorants: Sequence[Minorant], input_tokens: Ints) -> Floats
     return np.maximum(least, 0.0)
 
 
-def decode_alone_s(
-    mixtures: Sequence[Minorant], input_tokens: Ints, from_token: Ints, to_token: Ints
-) -> Floats:
+def decode_alone_s(mixtures: Sequence[Minorant], input_tokens: Ints, from_token: Ints, to_token: Ints) -> Floats:
     """Lower bound on the time between a request's output tokens `from_token` and `to_token`.
 
     Each token after the first is emitted by an iteration of its own that the request takes part in: a

@@ -12,6 +12,8 @@ from orsched.service import Affine, Batch, ServiceModel
 from orsched.work import Floats, RequestWork
 
 _STEPS = 500
+_HALVINGS = 100
+_HOPELESS_S = 1e100
 _STILL = 1e-14
 
 
@@ -184,7 +186,7 @@ def _smallest_fixed_point(service: ServiceModel, share: Floats, work: RequestWor
         first, second = y - x, z - y
         if first <= _STILL * x:
             return x
-        if not math.isfinite(z):
+        if z > _HOPELESS_S:
             return None
         x = z
         if second < first:
@@ -202,11 +204,16 @@ def _crossing(time: Callable[[float], float], low: float, high: float) -> float:
 
 
 def _peak(function: Callable[[float], float], high: float) -> float:
-    """Largest value of a quasi-concave function on ``(0, high]``, searched on a logarithmic scale."""
-    from scipy.optimize import minimize_scalar
-
-    top = math.log(high)
-    inside = minimize_scalar(
-        lambda u: -function(math.exp(u)), bounds=(top - 60.0, top), method="bounded", options={"xatol": 1e-12}
-    )
-    return max(function(high), -float(inside.fun))
+    """Largest value of a quasi-concave function on ``(0, high]``: ternary search on a logarithmic scale."""
+    right = math.log(high)
+    left = right - 60.0
+    best = function(high)
+    for _ in range(_HALVINGS):
+        first, second = left + (right - left) / 3, right - (right - left) / 3
+        low, up = function(math.exp(first)), function(math.exp(second))
+        best = max(best, low, up)
+        if low < up:
+            left = first
+        else:
+            right = second
+    return best

@@ -35,8 +35,7 @@ def planning_makespan_s(workload: Workload, fleet: Fleet) -> float:
     after = workload.arrival_s - workload.arrival_s[0]
     mixtures = standalone(sound_minorants(hw.service, int(workload.input_tokens.min())))
     return max(
-        float(np.max(after + shave / fleet.size * (_suffix(m.work_s(work)) + m.base_s * iterations)))
-        for m in mixtures
+        float(np.max(after + shave / fleet.size * (_suffix(m.work_s(work)) + m.base_s * iterations))) for m in mixtures
     )
 
 

@@ -95,7 +95,5 @@ def standalone(minorants: Sequence[Minorant]) -> tuple[Minorant, ...]:
     for up, down in product(positive, negative):
         share = up.base_s / (up.base_s - down.base_s) * (1.0 - _TO_ZERO)
         blend = mix((up, down), (1.0 - share, share))
-        found.append(
-            Minorant(0.0, blend.prompt_token_s, blend.sequence_s, blend.kv_token_s, blend.chunk_attention_s)
-        )
+        found.append(Minorant(0.0, blend.prompt_token_s, blend.sequence_s, blend.kv_token_s, blend.chunk_attention_s))
     return tuple(found) or (Minorant(0.0, 0.0, 0.0, 0.0),)

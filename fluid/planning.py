@@ -82,9 +82,7 @@ def capacity(
         For the solver; the bound then is what its dual proves at that time.
     """
     rates = Rates.of(demand)
-    worth = (
-        rates.work.decode_iterations.astype(float) if weights is None else np.asarray(weights, dtype=float)
-    )
+    worth = rates.work.decode_iterations.astype(float) if weights is None else np.asarray(weights, dtype=float)
     lp = planning_programme(rates.work, rates.rate_per_s, worth, fleet, token_budget=token_budget)
     solution = solve(lp, time_limit_s=time_limit_s)
     identity = subject(demand, fleet) if isinstance(demand, Workload) else _demand_subject(rates, fleet)
@@ -169,9 +167,7 @@ def load_programme(demand: Demand, fleet: Fleet) -> LinearProgramme:
     hw = fleet.hardware
     share = rates.rate_per_s / fleet.size
     minorants = sound_minorants(hw.service, rates.least_prompt)
-    rows = {
-        f"time-{k}": (m.base_s, -1.0, -float(share @ m.work_s(rates.work))) for k, m in enumerate(minorants)
-    }
+    rows = {f"time-{k}": (m.base_s, -1.0, -float(share @ m.work_s(rates.work))) for k, m in enumerate(minorants)}
     rows["memory"] = (-1.0, 0.0, -float(share @ rates.work.kv_volume) / hw.kv_capacity_tokens)
     rows["seats"] = (-1.0, 0.0, -float(share @ rates.work.iterations) / hw.max_num_seqs)
     table = np.array(list(rows.values()))
@@ -235,14 +231,10 @@ def pathwise_capacity(
     return _certified(lp, solution, metric, "pathwise", subject(workload, fleet))
 
 
-def _certified(
-    lp: LinearProgramme, solution: Solution, metric: str, validity: Validity, identity: str
-) -> Bound:
+def _certified(lp: LinearProgramme, solution: Solution, metric: str, validity: Validity, identity: str) -> Bound:
     """Bound from the duals alone; a solver that stopped early may be checked against no claim."""
     if solution.duals is None:
-        raise SolverError(
-            f"planning programme: the solver says {solution.status!r}; it is feasible and bounded"
-        )
+        raise SolverError(f"planning programme: the solver says {solution.status!r}; it is feasible and bounded")
     claim = solution.value if solution.status == "optimal" else None
     proved = float(certify(lp, solution.duals, claim))
     certificate = {

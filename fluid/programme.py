@@ -101,14 +101,12 @@ def solve(programme: LinearProgramme, *, time_limit_s: float | None = None) -> S
 
     problem = pulp.LpProblem("programme", pulp.LpMaximize)
     tops = (None if math.isinf(u) else u for u in programme.upper.tolist())
-    columns = [pulp.LpVariable(f"x{j}", 0, u) for j, u in enumerate(tops)]
+    columns = [problem.add_variable(f"x{j}", 0, u) for j, u in enumerate(tops)]
     problem.setObjective(pulp.LpAffineExpression(zip(columns, programme.objective.tolist(), strict=True)))
     rows = []
     for name, row, rhs in zip(programme.rows, programme.matrix, programme.rhs.tolist(), strict=True):
         used = np.flatnonzero(row)
-        terms = pulp.LpAffineExpression(
-            zip((columns[j] for j in used.tolist()), row[used].tolist(), strict=True)
-        )
+        terms = pulp.LpAffineExpression(zip((columns[j] for j in used.tolist()), row[used].tolist(), strict=True))
         rows.append(pulp.LpConstraint(terms, pulp.LpConstraintLE, name, rhs))
         problem.addConstraint(rows[-1])
     options = {"solver": "ipm"} if len(columns) > _MANY_COLUMNS else {}

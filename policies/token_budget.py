@@ -63,7 +63,7 @@ class TokenBudget:
         chunks: list[Chunk] = []
         budget = self.max_num_batched_tokens - running
         free -= view.growth_blocks()
-        for request, done in prefilling.items() if prefilling else ():
+        for request, done in prefilling.items():
             budget += 1
             tokens = min(view.prompt_left(request), budget)
             blocks = max(0, view.blocks_for(done + tokens) - view.held_blocks(request))
@@ -74,7 +74,7 @@ class TokenBudget:
             free -= blocks
         if self.watermark:
             free -= watermark_blocks(view, self.watermark)
-        limit = min(self.max_num_seqs, view.max_num_seqs)
+        limit = self.max_num_seqs if self.max_num_seqs < view.max_num_seqs else view.max_num_seqs
         for request in waiting:
             if budget <= 0 or running >= limit:
                 break

@@ -74,7 +74,7 @@ def check_thresholds(
             f"thresholds {tuple(per_class)} violate Delta^pi <= n_j / lambda_j: a full cycle takes {cycle:.6g} s, "
             f"the slowest class collects its threshold in {tightest:.6g} s; raise them or lower the load"
         )
-    return WaitThresholds(tuple(per_class), stage_iterations, cycle, memory, tightest / cycle - 1)
+    return WaitThresholds(tuple(per_class), stage_iterations, float(cycle), float(memory), float(tightest / cycle - 1))
 
 
 def choose_thresholds(profiles: Sequence[ClassProfile], hardware: Hardware) -> WaitThresholds:

@@ -20,9 +20,7 @@ _FOLDER = Path(orsched.__file__).parent / "data" / "hardware"
 
 
 def main(
-    folder: Annotated[
-        Path, typer.Option(help="Folder of the TOML entries.", exists=True, file_okay=False)
-    ] = (_FOLDER),
+    folder: Annotated[Path, typer.Option(help="Folder of the TOML entries.", exists=True, file_okay=False)] = (_FOLDER),
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the errors, write nothing.")] = False,
 ) -> None:
     """Refit every fitted entry in the folder, show the errors and rewrite its TOML file."""
@@ -40,9 +38,7 @@ def main(
 
 def _report(report: Table, entry: dict[str, Any], calibration: Calibration) -> None:
     for error in calibration.fit.errors:
-        report.add_row(
-            entry["name"], error.regime, str(error.points), f"{error.mape:.2%}", f"{error.p95_ape:.2%}"
-        )
+        report.add_row(entry["name"], error.regime, str(error.points), f"{error.mape:.2%}", f"{error.p95_ape:.2%}")
     for check in calibration.cross_checks:
         report.add_row(entry["name"], check.against, "", f"{check.mape:.2%}", "")
 

@@ -32,9 +32,7 @@ class Calibration:
     def tables(self) -> dict[str, Any]:
         """Return the computed tables of a catalogue entry, rounded to the digits that mean something."""
         coefficients = {**self.fit.coefficients, "hinge_tokens": self.fit.hinge_tokens}
-        ranges = {
-            name: [int(self.profile[name].min()), int(self.profile[name].max())] for name in _RANGE_COLUMNS
-        }
+        ranges = {name: [int(self.profile[name].min()), int(self.profile[name].max())] for name in _RANGE_COLUMNS}
         return {
             "coefficients": {name: _significant(value, 10) for name, value in coefficients.items()},
             "fit": [

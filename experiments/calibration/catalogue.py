@@ -68,12 +68,8 @@ def _llama2_7b_a100(entry: Mapping[str, Any]) -> Calibration:
         profile,
         (
             _left_out(profile, "batch size", lambda part: fit_profile(part, fixed=fixed)),
-            _compared(
-                fit, sums[long].reset_index(drop=True), "operator sums, prefill >= 512 tokens", comment, mha
-            ),
-            _compared(
-                fit, sums[~long].reset_index(drop=True), "operator sums, prefill < 512 tokens", comment, mha
-            ),
+            _compared(fit, sums[long].reset_index(drop=True), "operator sums, prefill >= 512 tokens", comment, mha),
+            _compared(fit, sums[~long].reset_index(drop=True), "operator sums, prefill < 512 tokens", comment, mha),
             _compared(fit, proxy, "operator sums, decode (proxy)", comment, gqa),
         ),
     )
@@ -88,9 +84,7 @@ def _llama3_8b_a100(entry: Mapping[str, Any]) -> Calibration:
 def _llama31_8b_rtx(gpu: str) -> Callable[[Mapping[str, Any]], Calibration]:
     def calibration(entry: Mapping[str, Any]) -> Calibration:
         profile = llmservingsim_operator_sums(gpu, entry["kv_capacity_tokens"])
-        return Calibration(
-            fit_profile(profile), profile, (_left_out(profile, "number of decodes", fit_profile),)
-        )
+        return Calibration(fit_profile(profile), profile, (_left_out(profile, "number of decodes", fit_profile),))
 
     return calibration
 

@@ -44,9 +44,7 @@ def profile_frame(
 def regimes(prompt_tokens: ArrayLike, past_tokens: ArrayLike, num_seqs: ArrayLike) -> NDArray[np.str_]:
     """Name the regime of each iteration: decode, prefill, chunked (prompt with a past) or mixed."""
     prompt, past, seqs = np.asarray(prompt_tokens), np.asarray(past_tokens), np.asarray(num_seqs)
-    return np.select(
-        [prompt == 0, seqs > 0, past > 0], ["decode", "mixed", "chunked"], default="prefill"
-    ).astype(str)
+    return np.select([prompt == 0, seqs > 0, past > 0], ["decode", "mixed", "chunked"], default="prefill").astype(str)
 
 
 def check_profile(profile: pd.DataFrame, min_points: int) -> None:

@@ -43,9 +43,7 @@ def muxserve_llama_7b() -> pd.DataFrame:
         time_s=table["prefill_time_s"],
         group=batch,
     )
-    decode = profile_frame(
-        num_seqs=batch, kv_tokens=batch * length, time_s=table["decode_time_s"], group=batch
-    )
+    decode = profile_frame(num_seqs=batch, kv_tokens=batch * length, time_s=table["decode_time_s"], group=batch)
     return pd.concat([decode, prefill], ignore_index=True)
 
 
@@ -125,9 +123,7 @@ def llmservingsim_operator_sums(gpu: str, kv_capacity_tokens: int) -> pd.DataFra
         past_tokens=past,
         num_seqs=seqs,
         kv_tokens=seqs * kv_each,
-        time_s=LAYERS * table["time_s"]
-        + _operators_s(dense, prompt + seqs)
-        + _operators_s(head, seqs + (prompt > 0)),
+        time_s=LAYERS * table["time_s"] + _operators_s(dense, prompt + seqs) + _operators_s(head, seqs + (prompt > 0)),
         group=seqs,
     )
     fits = (prompt + seqs <= dense["x"].max()) & (past + prompt + seqs * (kv_each + 1) <= kv_capacity_tokens)

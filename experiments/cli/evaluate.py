@@ -23,6 +23,7 @@ def evaluate(
     slo_ttft: options.SloTtft = None,
     slo_tpot: options.SloTpot = None,
     warm_up: options.WarmUpRule = "none",
+    drop_oversized: options.DropOversized = False,
     workers: options.Workers = None,
     as_json: options.Json = False,
 ) -> None:
@@ -43,6 +44,7 @@ def evaluate(
         router=router,
         slo=options.slo_of(slo_ttft, slo_tpot),
         warm_up=warm_up,
+        drop_oversized=drop_oversized,
     )
     errors = error_console()
     with progress_bar(errors, "sample paths", replications) as advance:

@@ -27,6 +27,7 @@ def gap_table(
     seed: options.Seed = 0,
     instances: options.Instances = 1,
     router: options.RouterName = None,
+    drop_oversized: options.DropOversized = False,
     workers: options.Workers = None,
     output: Annotated[
         list[Path] | None,
@@ -57,6 +58,7 @@ def gap_table(
             requests=requests,
             seed=seed,
             router=router,
+            drop_oversized=drop_oversized,
             workers=workers,
             on_task_done=advance,
         )

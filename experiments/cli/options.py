@@ -32,6 +32,9 @@ WarmUpRule = Annotated[
     str,
     typer.Option("--warm-up", help="Rule for arrivals left out of the metrics: none, mser-5 or fixed-<percent>%."),
 ]
+DropOversized = Annotated[
+    bool, typer.Option("--drop-oversized", help="Leave out requests larger than the KV memory instead of refusing.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object.")]
 
 WORKLOAD = "azure-conv"

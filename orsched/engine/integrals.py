@@ -47,9 +47,9 @@ class Integrals:
         done = 0
         while done < steps:
             run, value, slope = curve.run_from(kv + done * seqs, seqs, steps - done)
-            s1 = 0.5 * run * (run - 1)
-            duration = run * value + slope * s1
-            moment = value * s1 + slope * s1 * (2 * run - 1) / 3
+            pairs = 0.5 * run * (run - 1)
+            duration = run * value + slope * pairs
+            moment = pairs * (value + slope * (2 * run - 1) / 3)
             self.kv_token_s += (resident + (done + 1) * seqs) * duration + seqs * moment
             self.busy_s += duration
             self.batch_s += seqs * duration

@@ -12,6 +12,7 @@ from orsched.engine.instance import Instance
 from orsched.engine.requests import Requests
 from orsched.engine.view import FleetView
 from orsched.errors import InputError
+from orsched.fitting import require_fit
 from orsched.fleet import Fleet
 from orsched.policy import Policy
 from orsched.run import Run
@@ -59,7 +60,7 @@ def simulate(
     PlanError
         When the policy plans what cannot be executed, or idles forever; names time, instance and request.
     """
-    _require_fit(workload, fleet)
+    require_fit(workload, fleet)
     sequence = seed if isinstance(seed, np.random.SeedSequence) else np.random.SeedSequence(seed)
     requests = Requests(workload, policy)
     limit = sys.maxsize if epoch_limit is None else epoch_limit
@@ -132,16 +133,3 @@ class _Arrivals:
         instance = self._instances[target]
         instance.arrive(request)
         return instance
-
-
-def _require_fit(workload: Workload, fleet: Fleet) -> None:
-    hw = fleet.hardware
-    capacity = hw.kv_capacity_tokens // hw.block_tokens * hw.block_tokens
-    peak = workload.input_tokens + workload.output_tokens - 1
-    if int(peak.max()) > capacity:
-        row = int(np.argmax(peak > capacity))
-        raise InputError(
-            f"request {row} needs {peak[row]} KV tokens ({workload.input_tokens[row]} prompt + "
-            f"{workload.output_tokens[row]} output - 1), an instance of {hw.name} holds {capacity}: "
-            "drop such requests or use hardware with more KV memory"
-        )

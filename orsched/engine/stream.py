@@ -261,10 +261,10 @@ class Stream:
 
     def _need(self, steps: int) -> int:
         """New KV blocks that `steps` iterations take."""
-        blocks = 0
-        for cohort in self._cohorts:
-            blocks += cohort.blocks_needed(steps)
-        return blocks
+        cohorts = self._cohorts
+        if len(cohorts) == 1:
+            return cohorts[0].blocks_needed(steps)
+        return sum(cohort.blocks_needed(steps) for cohort in cohorts)
 
     def _fitting(self, steps: int, free: int) -> int:
         """Most iterations below `steps` whose KV growth fits in `free` blocks."""

@@ -129,7 +129,9 @@ def matches(expected, got):
 
 
 def close(expected, got, tolerance):
-    """Whether the words of the lines agree, and their numbers to a relative tolerance."""
+    """Whether the words of the lines agree, and their numbers to a relative tolerance; a last ``...`` is any lines."""
+    if expected[-1] == "...":
+        expected, got = expected[:-1], got[: len(expected) - 1]
 
     def numbers(lines):
         return [float(number.replace(",", "")) for number in NUMBER.findall("\n".join(lines))]

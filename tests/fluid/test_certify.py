@@ -133,7 +133,12 @@ def test_a_solver_that_stops_early_says_so_and_still_proves():
 
 @pytest.mark.parametrize(
     "change",
-    [{"rhs": np.ones(3)}, {"upper": np.array([1.0, -1, 1])}, {"objective": np.array([1.0, np.nan, 0])}, {"rows": ("a",)}],
+    [
+        {"rhs": np.ones(3)},
+        {"upper": np.array([1.0, -1, 1])},
+        {"objective": np.array([1.0, np.nan, 0])},
+        {"rows": ("a",)},
+    ],
 )
 def test_a_malformed_programme_is_refused(change):
     parts = {name: getattr(KNAPSACK, name) for name in ("objective", "matrix", "rhs", "upper", "rows")}

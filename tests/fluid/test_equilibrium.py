@@ -31,8 +31,8 @@ def on(service, capacity=CAPACITY, size=1):
 WAIT = on(Affine.wait(D0, D1))
 
 
-def S(l, decodes):
-    return (decodes + 1) * (l + decodes / 2)
+def S(prefill, decodes):
+    return (decodes + 1) * (prefill + decodes / 2)
 
 
 def test_works_of_the_published_types():

@@ -20,9 +20,9 @@ from orsched.work import RequestWork
 from orsched.workloads import Workload
 from tests.fluid.schedules import instances, random_schedule, service_models
 
-types = st.lists(
-    st.tuples(st.floats(0.01, 3), st.integers(1, 300), st.integers(1, 100)), min_size=1, max_size=5
-).map(lambda rows: [ClassRate(*row) for row in rows])
+types = st.lists(st.tuples(st.floats(0.01, 3), st.integers(1, 300), st.integers(1, 100)), min_size=1, max_size=5).map(
+    lambda rows: [ClassRate(*row) for row in rows]
+)
 hardware = st.builds(
     Hardware,
     st.just("gpu"),
@@ -30,12 +30,6 @@ hardware = st.builds(
     st.integers(400, 20_000),
     st.integers(1, 300),
 )
-
-
-def own_load(classes, fleet):
-    """`orsched.load.load` for classes with rates, through a pooled workload of equal weights per class."""
-    rates = Rates.of(classes)
-    return max(rates.total_per_s, 0.0), rates
 
 
 @given(types, hardware, st.integers(1, 4))
@@ -79,16 +73,21 @@ def test_capacity_equals_an_independent_model(classes, hw, size, budget):
     classes = [replace(c, rate_per_s=20 * c.rate_per_s) for c in classes]
     found = capacity(classes, fleet, token_budget=budget)
     X, N = cvxpy.Variable(len(classes), nonneg=True), cvxpy.Variable(nonneg=True)
-    l = np.array([c.input_tokens for c in classes], float)
+    prompt = np.array([c.input_tokens for c in classes], float)
     o = np.array([c.output_tokens for c in classes], float)
     v = np.array([sum(c.input_tokens + k for k in range(c.output_tokens - 1)) for c in classes], float)
     m = np.array([sum(c.input_tokens + k for k in range(c.output_tokens)) for c in classes], float)
-    limits = [X <= [c.rate_per_s for c in classes], (m / hw.kv_capacity_tokens) @ X <= N]
+    limits = [[c.rate_per_s for c in classes] >= X, (m / hw.kv_capacity_tokens) @ X <= N]
     limits.append((o / hw.max_num_seqs) @ X <= N)
     if budget:
-        limits.append((l / budget) @ X <= N)
-    for t in sound_minorants(hw.service, int(l.min())):
-        work = t.prompt_token_s * l + t.sequence_s * (o - 1) + t.kv_token_s * v + t.chunk_attention_s * l * l / 2
+        limits.append((prompt / budget) @ X <= N)
+    for t in sound_minorants(hw.service, int(prompt.min())):
+        work = (
+            t.prompt_token_s * prompt
+            + t.sequence_s * (o - 1)
+            + t.kv_token_s * v
+            + t.chunk_attention_s * prompt * prompt / 2
+        )
         limits.append(work @ X + t.base_s * N <= size)
     other = cvxpy.Problem(cvxpy.Maximize((o - 1) @ X), limits)
     other.solve(solver=cvxpy.HIGHS)

@@ -1,0 +1,64 @@
+"""Which requests an instance can hold to their end; the others no policy can complete."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from orsched.catalogue import Hardware
+from orsched.errors import InputError
+from orsched.fleet import Fleet
+from orsched.workloads.workload import Workload
+
+
+def usable_tokens(hardware: Hardware) -> int:
+    """KV tokens in whole blocks: what one request can hold at most."""
+    return hardware.kv_capacity_tokens // hardware.block_tokens * hardware.block_tokens
+
+
+def require_fit(workload: Workload, fleet: Fleet) -> None:
+    """Refuse a workload with a request that no instance can hold until its end.
+
+    Raises
+    ------
+    InputError
+        Naming the first such request and what to do.
+    """
+    fits = _fits(workload, fleet)
+    if not fits.all():
+        row = int(np.argmin(fits))
+        inputs, outputs = workload.input_tokens[row], workload.output_tokens[row]
+        raise InputError(
+            f"request {row + 1} of {workload.name!r} (prompt {inputs}, output {outputs}) ends with "
+            f"{inputs + outputs - 1} KV tokens, an instance of {fleet.hardware.name} holds "
+            f"{usable_tokens(fleet.hardware)}: no policy completes it; drop such requests (--drop-oversized) "
+            "or use hardware with more KV memory"
+        )
+
+
+def drop_oversized(workload: Workload, fleet: Fleet) -> Workload:
+    """The workload without the requests that no instance can hold, with a notice that says how many.
+
+    The others keep their arrival times.
+
+    Raises
+    ------
+    InputError
+        When none is left.
+    """
+    fits = _fits(workload, fleet)
+    if fits.all():
+        return workload
+    if not fits.any():
+        require_fit(workload, fleet)
+    rows = np.flatnonzero(fits)
+    kept = workload.take(rows, workload.arrival_s[rows])
+    dropped = f"dropped {len(fits) - len(rows)} of {len(fits)} requests larger than the KV memory"
+    return replace(kept, notices=(*workload.notices, dropped))
+
+
+def _fits(workload: Workload, fleet: Fleet) -> NDArray[np.bool_]:
+    peak = workload.input_tokens + workload.output_tokens - 1
+    return np.asarray(peak <= usable_tokens(fleet.hardware))
