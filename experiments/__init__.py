@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from experiments.experiment import Experiment as Experiment
     from experiments.gaps import gap_table as gap_table
+    from experiments.render.files import write as write
     from experiments.runner import run_experiment as run_experiment
 
 _HOMES = {
     "Experiment": "experiments.experiment",
     "gap_table": "experiments.gaps",
     "run_experiment": "experiments.runner",
+    "write": "experiments.render.files",
 }
 
 __all__ = sorted(_HOMES)  # noqa: PLE0605

@@ -46,7 +46,7 @@ def built_policies(experiment: Experiment, representative: Workload, load: float
 def _built(policy: str | Policy, tuned_on: Workload, experiment: Experiment) -> Policy | Unavailable:
     if isinstance(policy, Policy):
         return _routed(policy, experiment.router, experiment.fleet)
-    recipe = policies.get(policy)
+    recipe = policies.get_recipe(policy)
     try:
         built = recipe.build(tuned_on, experiment.fleet)
     except InputError as error:

@@ -26,9 +26,9 @@ _STRENGTH: tuple[Validity, ...] = ("pathwise", "fluid", "asymptotic")
 def gap_table(
     workload: WorkloadLike,
     fleet: Fleet,
-    policies: Sequence[str | Policy],
+    policies: str | Policy | Sequence[str | Policy],
     *,
-    loads: Sequence[float] | None = None,
+    loads: float | Sequence[float] | None = None,
     replications: int = 20,
     requests: int = 2_000,
     seed: int = 0,
@@ -45,9 +45,9 @@ def gap_table(
         A catalogue name, the path of a file, requests to resample, or a source of sample paths.
     fleet : Fleet
         What serves them.
-    policies : sequence of str or Policy
+    policies : str, Policy, or sequence of them
         Registry names (``"vllm-v1"``) or policies of your own.
-    loads : sequence of float, optional
+    loads : float or sequence of float, optional
         Loads to measure at. Default: the load a `Workload` has on `fleet`; 0.5, 0.7, 0.9 and 0.97 for a name.
     replications, requests, seed : int
         Sample paths, requests in each, seed of every random stream.
@@ -65,6 +65,10 @@ def gap_table(
     GapTable
         `print` it, or see `GapTable.to_frame` and `experiments.render`.
     """
+    if isinstance(policies, str | Policy):
+        policies = [policies]
+    if isinstance(loads, int | float):
+        loads = [loads]
     if loads is None:
         loads = (workload.load_on(fleet),) if isinstance(workload, Workload) else LOADS
     experiment = Experiment(

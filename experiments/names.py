@@ -12,7 +12,7 @@ from rich.text import Text
 def _policies() -> list[dict[str, Any]]:
     import policies
 
-    recipes = (policies.get(name) for name in policies.policy_names())
+    recipes = (policies.get_recipe(name) for name in policies.policy_names())
     return [{"name": r.name, "information": r.information.label, "description": r.description} for r in recipes]
 
 

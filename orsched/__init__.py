@@ -11,43 +11,65 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from orsched.bound import Bound as Bound
+    from orsched.bound import best_bound as best_bound
     from orsched.catalogue import Hardware as Hardware
     from orsched.catalogue import hardware as hardware
     from orsched.catalogue import hardware_names as hardware_names
+    from orsched.engine.plan import DECODE_ALL as DECODE_ALL
+    from orsched.engine.plan import DECODE_UNDISTURBED as DECODE_UNDISTURBED
+    from orsched.engine.plan import IDLE as IDLE
     from orsched.engine.plan import Chunk as Chunk
     from orsched.engine.plan import Plan as Plan
     from orsched.engine.simulation import simulate as simulate
     from orsched.estimate import Estimate as Estimate
+    from orsched.fitting import drop_oversized as drop_oversized
     from orsched.fleet import Fleet as Fleet
     from orsched.installation import doctor as doctor
+    from orsched.metrics import METRICS as METRICS
     from orsched.metrics import measure as measure
     from orsched.policy import Information as Information
     from orsched.policy import Policy as Policy
     from orsched.request import SLO as SLO
     from orsched.request import RequestClass as RequestClass
     from orsched.run import Run as Run
+    from orsched.run_files import load_run as load_run
+    from orsched.run_files import save_run as save_run
     from orsched.workloads import Workload as Workload
+    from orsched.workloads import read_workload as read_workload
     from orsched.workloads import workload as workload
+    from orsched.workloads import workload_names as workload_names
+    from orsched.workloads import write_workload as write_workload
 
 _HOMES = {
-    "SLO": "orsched.request",
     "Bound": "orsched.bound",
     "Chunk": "orsched.engine.plan",
+    "DECODE_ALL": "orsched.engine.plan",
+    "DECODE_UNDISTURBED": "orsched.engine.plan",
     "Estimate": "orsched.estimate",
     "Fleet": "orsched.fleet",
     "Hardware": "orsched.catalogue",
+    "IDLE": "orsched.engine.plan",
     "Information": "orsched.policy",
+    "METRICS": "orsched.metrics",
     "Plan": "orsched.engine.plan",
     "Policy": "orsched.policy",
     "RequestClass": "orsched.request",
     "Run": "orsched.run",
+    "SLO": "orsched.request",
     "Workload": "orsched.workloads",
+    "best_bound": "orsched.bound",
     "doctor": "orsched.installation",
+    "drop_oversized": "orsched.fitting",
     "hardware": "orsched.catalogue",
     "hardware_names": "orsched.catalogue",
+    "load_run": "orsched.run_files",
     "measure": "orsched.metrics",
+    "read_workload": "orsched.workloads",
+    "save_run": "orsched.run_files",
     "simulate": "orsched.engine.simulation",
     "workload": "orsched.workloads",
+    "workload_names": "orsched.workloads",
+    "write_workload": "orsched.workloads",
 }
 
 __all__ = sorted(_HOMES)  # noqa: PLE0605

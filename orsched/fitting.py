@@ -31,7 +31,7 @@ def require_fit(workload: Workload, fleet: Fleet) -> None:
         row = int(np.argmin(fits))
         inputs, outputs = workload.input_tokens[row], workload.output_tokens[row]
         raise InputError(
-            f"request {row + 1} of {workload.name!r} (prompt {inputs}, output {outputs}) ends with "
+            f"request {row} of {workload.name!r} (prompt {inputs}, output {outputs}) ends with "
             f"{inputs + outputs - 1} KV tokens, an instance of {fleet.hardware.name} holds "
             f"{usable_tokens(fleet.hardware)}: no policy completes it; drop such requests (--drop-oversized) "
             "or use hardware with more KV memory"
@@ -55,8 +55,9 @@ def drop_oversized(workload: Workload, fleet: Fleet) -> Workload:
         require_fit(workload, fleet)
     rows = np.flatnonzero(fits)
     kept = workload.take(rows, workload.arrival_s[rows])
+    longest = int((kept.input_tokens + kept.output_tokens).max())
     dropped = f"dropped {len(fits) - len(rows)} of {len(fits)} requests larger than the KV memory"
-    return replace(kept, notices=(*workload.notices, dropped))
+    return replace(kept, notices=(*workload.notices, dropped), context_tokens=longest)
 
 
 def _fits(workload: Workload, fleet: Fleet) -> NDArray[np.bool_]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -183,7 +184,7 @@ class GapTable:
         return tuple(dict.fromkeys(row.policy for row in self.rows))
 
     def row(self, policy: str, load: float) -> GapRow:
-        """The row of `policy` at `load`.
+        """The row of `policy` at `load` (to 1e-9 relative).
 
         Raises
         ------
@@ -191,7 +192,7 @@ class GapTable:
             When the table has no such row.
         """
         for row in self.rows:
-            if row.policy == policy and row.load == load:
+            if row.policy == policy and math.isclose(row.load, load):
                 return row
         raise InputError(f"no row of {policy!r} at load {load}: policies {self.policies}, loads {self.loads}")
 

@@ -103,5 +103,13 @@ class Policy:
             raise InputError(f"policy {self.name!r} has {self.num_classes} classes and nothing to classify with")
 
     def routed_by(self, router: Router) -> Policy:
-        """The same policy behind another router."""
+        """The same policy behind another router.
+
+        Raises
+        ------
+        InputError
+            When `router` cannot be called: a name is looked up with `policies.get_router`.
+        """
+        if not callable(router):
+            raise InputError(f"router {router!r} is no router: look names up with policies.get_router")
         return replace(self, route=router)

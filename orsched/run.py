@@ -22,7 +22,21 @@ if TYPE_CHECKING:
     from orsched.workloads import Workload
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+_SUMMARISED = (
+    "latency_mean_s",
+    "latency_p99_s",
+    "ttft_mean_s",
+    "ttft_p99_s",
+    "tpot_mean_s",
+    "tpot_p99_s",
+    "effective_throughput_tokens_per_s",
+    "utilisation",
+    "kv_utilisation",
+    "preemptions_per_request",
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Run:
     """What happened; arrays of shape ``(n,)`` are indexed like the workload, times in seconds.
 
@@ -107,6 +121,9 @@ class Run:
         """Number of requests."""
         return len(self.arrival_s)
 
+    def __repr__(self) -> str:
+        return f"Run({self.policy!r}, {self.workload!r}, {self.fleet!r}, {len(self)} requests)"
+
     @property
     def latency_s(self) -> Floats:
         """Arrival to completion, per request."""
@@ -133,6 +150,19 @@ class Run:
     def makespan_s(self) -> float:
         """First arrival to last completion."""
         return float(self.completion_s.max() - self.arrival_s[0])
+
+    def summary(self) -> str:
+        """The run in a few lines: who served what, and the main metrics with their units."""
+        from orsched.metrics import METRICS, measure
+
+        found = measure(self)
+        shown = [name for name in _SUMMARISED if name in found]
+        width = max(map(len, shown))
+        lines = [f"{name:<{width}}  {found[name]:.4g} {METRICS[name].unit.replace('1', '', 1)}" for name in shown]
+        head = (
+            f"{self.policy} (information: {self.information}), {len(self)} requests of {self.workload} on {self.fleet}"
+        )
+        return "\n".join([head, *(line.rstrip() for line in lines)])
 
     def to_frame(self) -> pd.DataFrame:
         """One row per request: arrival_s, queued_s, first_scheduled_s, first_token_s, completion_s, lengths, ..."""

@@ -1,6 +1,18 @@
 """Online policies: one file per published system, built from one-method parts, found by name."""
 
-from policies.registry import RECIPES, ROUTERS, Recipe, get, get_router, policy_names, router_names
+from policies.pressure import preempt_last
+from policies.registry import RECIPES, ROUTERS, Recipe, build, get_recipe, get_router, policy_names, router_names
 from policies.wait import Wait
 
-__all__ = ["RECIPES", "ROUTERS", "Recipe", "Wait", "get", "get_router", "policy_names", "router_names"]
+__all__ = [
+    "RECIPES",
+    "ROUTERS",
+    "Recipe",
+    "Wait",
+    "build",
+    "get_recipe",
+    "get_router",
+    "policy_names",
+    "preempt_last",
+    "router_names",
+]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def deployment_peak(view: InstanceView, request: int) -> int:
     """KV tokens of the longest context the deployment is configured for, whatever the request."""
-    return view.max_model_tokens - 1
+    return view.context_tokens - 1
 
 
 def orca(max_num_seqs: int = 256) -> Policy:
@@ -21,7 +21,7 @@ def orca(max_num_seqs: int = 256) -> Policy:
 
     Notes
     -----
-    The deployment's context length is that of the workload's longest request (a server must accept it). The last
-    token is never cached, hence one token less.
+    The deployment's context length is that of the workload's longest request (a server must accept it), of the whole
+    trace and not of the sample path. The last token is never cached, hence one token less.
     """
     return Policy("orca", Reserving(deployment_peak, max_num_seqs))

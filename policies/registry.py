@@ -42,8 +42,30 @@ class Recipe:
     build: Callable[[Workload, Fleet], Policy]
 
 
-def get(name: str) -> Recipe:
-    """Look up a policy.
+def build(name: str, workload: Workload, fleet: Fleet) -> Policy:
+    """Build the named policy with its defaults.
+
+    Parameters
+    ----------
+    name : str
+        A name of `policy_names`.
+    workload : Workload
+        Stands for the law at the target load: class rates and bins may be learnt from it.
+    fleet : Fleet
+        What it will run on.
+
+    Raises
+    ------
+    UnknownNameError
+        When there is no policy of that name.
+    InputError
+        When the policy cannot run there (WAIT without feasible thresholds).
+    """
+    return get_recipe(name).build(workload, fleet)
+
+
+def get_recipe(name: str) -> Recipe:
+    """Look up how to build a policy.
 
     Raises
     ------
@@ -89,7 +111,7 @@ _ALL = (
     _fixed(vllm_v1, "vLLM v1 (small): one budget of 2048 tokens, running first, 256 requests, preempt last"),
     _fixed(sarathi, "Sarathi-Serve: chunks of 512 tokens, 128 requests, watermark 1%, preempt last"),
     _fixed(orca, "Orca: iteration-level first come first served, longest context reserved, 256 requests"),
-    _fixed(sjf, "Shortest output first with oracle lengths, true peak reserved, never preempts"),
+    _fixed(sjf, "Shortest output first with oracle lengths, whole prompts, true peak reserved, never preempts"),
     Recipe(
         "wait",
         "WAIT, Algorithm 1, thresholds from the fluid solution, two output-length classes",

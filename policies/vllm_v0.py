@@ -43,7 +43,7 @@ class PrefillFirst:
         if waiting:
             limit = min(self.max_num_seqs, view.max_num_seqs)
             free = view.free_blocks - watermark_blocks(view, self.watermark)
-            budget = max(view.max_model_tokens, self.min_batched_tokens)
+            budget = max(view.context_tokens, self.min_batched_tokens)
             chunks: list[Chunk] = []
             for request in waiting:
                 tokens = view.prompt_tokens[request]

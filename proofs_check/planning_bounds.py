@@ -11,7 +11,7 @@ from orsched.fleet import Fleet
 from orsched.metrics import measure
 from orsched.service import Affine, Hinged
 from orsched.workloads import Workload
-from policies import RECIPES, get
+from policies import RECIPES, build
 from proofs_check.claim import Claim, Instance
 
 _SERVED_BY = tuple(name for name in sorted(RECIPES) if not name.startswith("wait"))
@@ -35,7 +35,7 @@ def _least_gap(x: Instance) -> float:
     service = Hinged(0.01, 1e-6, 2e-6, 3e-7, 64, 5e-5, 1e-8) if x["hinged"] else Affine(0.012, 6e-5, 5e-5, 1e-7)
     fleet = Fleet(Hardware("random", service, x["C"], x["B_max"]))
     workload = Workload.of(np.cumsum(x["gaps_s"]), x["inputs"], x["outputs"])
-    metrics = measure(simulate(workload, fleet, get(x["policy"]).build(workload, fleet)))
+    metrics = measure(simulate(workload, fleet, build(x["policy"], workload, fleet)))
     found = [b for b in bounds(workload, fleet) if b.valid and b.metric in metrics and b.value > 0]
     return min(b.gap(metrics[b.metric], metric=b.metric, subject=b.subject) for b in found)
 

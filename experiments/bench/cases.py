@@ -29,7 +29,7 @@ class Case:
         """Simulate `requests` requests; return the CPU time of the simulation alone, the best of `repeats` runs."""
         fleet = Fleet.identical(hardware("reference"), self.instances)
         source = workload_source("reference")
-        policy = policies.get(self.policy).build(source.whole().at_load(LOAD, fleet), fleet)
+        policy = policies.build(self.policy, source.whole().at_load(LOAD, fleet), fleet)
         if self.instances > 1:
             policy = policy.routed_by(policies.get_router(self.router))
         workload = source.draw(requests, np.random.default_rng(SEED)).at_load(LOAD, fleet)

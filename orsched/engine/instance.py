@@ -88,7 +88,9 @@ class Instance:
         PlanError
             When the request is neither waiting nor prefilling, the chunk is not part of its prompt, or memory is short.
         """
-        request, tokens, reserve, _ = chunk
+        request, tokens, reserve, cohort = chunk
+        if not 0 <= cohort < len(self.cohorts):
+            raise self._refuse(request, now_s, f"was sent to cohort {cohort}, there are {len(self.cohorts)}")
         done = self.prefilling.get(request)
         if done is None:
             self._admit(request, now_s)
@@ -169,7 +171,12 @@ class Instance:
         assert self.in_system == waiting + len(self.running)
 
     def _queue_of(self, request: int) -> WaitingQueue:
-        return self.queues[self.requests.class_of(request) if self._classified else 0]
+        if not self._classified:
+            return self.queues[0]
+        class_id = self.requests.class_of(request)
+        if not 0 <= class_id < len(self.queues):
+            raise PlanError(f"the policy classified request {request} as {class_id}, it has {len(self.queues)} classes")
+        return self.queues[class_id]
 
     def _admit(self, request: int, now_s: float) -> None:
         if request in self.running:

@@ -26,12 +26,12 @@ class Requests:
         "_output_tokens",
         "arrival_s",
         "completion_s",
+        "context_tokens",
         "first_scheduled_s",
         "first_token_s",
         "information",
         "input_tokens",
         "instance",
-        "max_total_tokens",
         "preemptions",
         "prompt_target",
     )
@@ -41,7 +41,7 @@ class Requests:
         self.arrival_s: list[float] = workload.arrival_s.tolist()
         self.input_tokens: list[int] = workload.input_tokens.tolist()
         self._output_tokens: list[int] = workload.output_tokens.tolist()
-        self.max_total_tokens = workload.max_total_tokens
+        self.context_tokens = workload.context_tokens
         self.information = policy.information
         self._classify = policy.classify
         self._order = policy.order

@@ -60,8 +60,9 @@ def simulate(
     PlanError
         When the policy plans what cannot be executed, or idles forever; names time, instance and request.
     """
+    _require_types(workload, fleet, policy)
     require_fit(workload, fleet)
-    sequence = seed if isinstance(seed, np.random.SeedSequence) else np.random.SeedSequence(seed)
+    sequence = _sequence(seed)
     requests = Requests(workload, policy)
     limit = sys.maxsize if epoch_limit is None else epoch_limit
     alone = fleet.size == 1
@@ -133,3 +134,25 @@ class _Arrivals:
         instance = self._instances[target]
         instance.arrive(request)
         return instance
+
+
+def _require_types(workload: object, fleet: object, policy: object) -> None:
+    """Refuse the three mix-ups that would otherwise fail deep inside, and say what was meant."""
+    if not isinstance(workload, Workload):
+        raise InputError(
+            f"workload is a {type(workload).__name__}: give a Workload, for example workload('azure-conv')"
+        )
+    if not isinstance(fleet, Fleet):
+        raise InputError(f"fleet is a {type(fleet).__name__}: give a Fleet, for example Fleet(hardware(...))")
+    if not isinstance(policy, Policy):
+        raise InputError(
+            f"policy is a {type(policy).__name__}: give a Policy, for example policies.build('sarathi', work, fleet)"
+        )
+
+
+def _sequence(seed: int | np.random.SeedSequence) -> np.random.SeedSequence:
+    if isinstance(seed, np.random.SeedSequence):
+        return seed
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+        raise InputError(f"seed = {seed!r}: must be a whole number >= 0")
+    return np.random.SeedSequence(int(seed))

@@ -130,13 +130,15 @@ class Stream:
         if now_s > self.end_s:
             self.integrals.idle(self.end_s, now_s, instance.resident_tokens)
         plan = self._batch(view)
+        if plan.__class__ is not Plan:
+            raise PlanError(f"policy {self._policy_name!r} returned {plan!r}: a batcher returns a Plan")
         chunks, decode, preempt, self._wakes, _, self._idle_until_s = plan
         if preempt:
             for request in preempt:
                 instance.preempt(request, now_s)
         cohorts = instance.cohorts
         if decode is not None:
-            cohorts = [cohorts[c] for c in decode]
+            cohorts = self._chosen(decode)
         self._start_s = self.end_s = now_s
         self._cohorts = cohorts
         self._chunks = chunks
@@ -155,6 +157,13 @@ class Stream:
             self._go_idle(plan, now_s)
         if instance.watchers:
             instance.notify()
+
+    def _chosen(self, decode: tuple[int, ...]) -> list[Cohort]:
+        cohorts = self._instance.cohorts
+        for number in decode:
+            if not 0 <= number < len(cohorts):
+                raise PlanError(f"policy {self._policy_name!r} decodes cohort {number}, there are {len(cohorts)}")
+        return [cohorts[number] for number in decode]
 
     def _start_prefill(self, chunks: tuple[Chunk, ...], now_s: float) -> None:
         prompt = past_total = 0

@@ -83,9 +83,9 @@ class InstanceView:
         return len(self._instance.cohorts[cohort])
 
     @property
-    def max_model_tokens(self) -> int:
+    def context_tokens(self) -> int:
         """Longest context (prompt plus output) the deployment is configured for, tokens."""
-        return self._instance.requests.max_total_tokens
+        return self._instance.requests.context_tokens
 
     @property
     def free_blocks(self) -> int:
@@ -177,6 +177,10 @@ class FleetView:
     def size(self) -> int:
         """Number of instances."""
         return len(self._instances)
+
+    def input_tokens(self, request: int) -> int:
+        """Prompt length of `request`."""
+        return self._instances[0].requests.input_tokens[request]
 
     def in_system(self, instance: int) -> int:
         """Requests waiting or running on an instance."""

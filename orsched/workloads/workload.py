@@ -41,6 +41,9 @@ class Workload:
         The classes.
     notices : tuple of str
         What was changed on the way in (sorting, for example), to be shown to the user.
+    context_tokens : int
+        Longest prompt plus output that a server of this workload must be configured for. Parts and resamples
+        keep that of the whole, so that it tells nothing about a sample path.
     """
 
     name: str
@@ -50,6 +53,7 @@ class Workload:
     class_id: Ints
     classes: tuple[RequestClass, ...] = (RequestClass(),)
     notices: tuple[str, ...] = ()
+    context_tokens: int = 0
 
     @classmethod
     def of(
@@ -92,7 +96,8 @@ class Workload:
             notes.append(f"arrivals were not sorted (first at row {row}); sorted by arrival time")
         for column in (arrivals, inputs, outputs, ids):
             column.setflags(write=False)
-        return cls(name, arrivals, inputs, outputs, ids, tuple(classes), tuple(notes))
+        longest = int((inputs + outputs).max())
+        return cls(name, arrivals, inputs, outputs, ids, tuple(classes), tuple(notes), longest)
 
     def __len__(self) -> int:
         """Number of requests."""
@@ -125,7 +130,7 @@ class Workload:
 
     @property
     def max_total_tokens(self) -> int:
-        """Largest prompt plus output; a server must be configured for at least this context length."""
+        """Largest prompt plus output among these requests, tokens."""
         return int(np.max(self.input_tokens + self.output_tokens))
 
     def load_on(self, fleet: Fleet) -> float:

@@ -139,7 +139,7 @@ def test_one_replication_has_no_interval():
 
 def test_public_names():
     """What the package names can be imported, and nothing else is promised."""
-    assert experiments.__all__ == ["Experiment", "gap_table", "run_experiment"]
+    assert experiments.__all__ == ["Experiment", "gap_table", "run_experiment", "write"]
     assert all(hasattr(experiments, name) for name in experiments.__all__)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = experiments.nothing

@@ -14,7 +14,7 @@ WORKLOAD = Workload.of([0.0, 1.0, 2.0], [10, 40_000, 39_990], [5, 2, 11], name="
 def test_the_first_request_that_cannot_fit_is_named():
     """Claim: prompt + output - 1 is what a request holds at its end; 40,000 fits exactly, 40,001 does not."""
     require_fit(Workload.of([0.0], [39_990], [11]), Fleet(REFERENCE))
-    with pytest.raises(InputError, match=r"request 2 of 'mixed' \(prompt 40000, output 2\) ends with 40001"):
+    with pytest.raises(InputError, match=r"request 1 of 'mixed' \(prompt 40000, output 2\) ends with 40001"):
         require_fit(WORKLOAD, Fleet(REFERENCE))
 
 

@@ -8,7 +8,7 @@ from instances import REFERENCE, SERVICE_MODELS, build, policy_names, random_wor
 
 from orsched import Fleet, Information, Workload, simulate
 from orsched.errors import UnknownNameError
-from policies import RECIPES, ROUTERS, get, get_router
+from policies import RECIPES, ROUTERS, get_recipe, get_router
 
 WAITS_ON_PURPOSE = {"wait", "wait-decoding"}
 
@@ -88,7 +88,7 @@ def test_defaults_carry_the_information_they_need():
 def test_unknown_names_suggest_the_nearest():
     """Claim: misspelt policies and routers are answered with what was meant."""
     with pytest.raises(UnknownNameError, match="did you mean 'sarathi'"):
-        get("saratti")
+        get_recipe("saratti")
     with pytest.raises(UnknownNameError, match="round-robin"):
         get_router("roundrobin")
 
@@ -103,7 +103,7 @@ def test_routers_balance_identical_instances(router):
     workload = Workload.of(
         np.cumsum(rng.exponential(1, n)), rng.integers(50, 500, n), rng.integers(20, 200, n)
     ).at_load(0.6, fleet)
-    run = simulate(workload, fleet, get("vllm-v1").build(workload, fleet).routed_by(ROUTERS[router]), seed=1)
+    run = simulate(workload, fleet, build("vllm-v1", workload, fleet).routed_by(ROUTERS[router]), seed=1)
     counts = np.bincount(run.instance, minlength=4)
     assert (np.abs(counts - n / 4) < 5 * np.sqrt(n * 3 / 16)).all(), counts
 

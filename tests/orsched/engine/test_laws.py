@@ -1,10 +1,12 @@
 """Laws of every run: conservation, memory, causality, determinism, information."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from instances import build, policy_names, random_workload, router_names, seeds, services, tight_hardware
+from instances import AFFINE, build, policy_names, random_workload, router_names, seeds, services, tight_hardware
 
 from orsched import Fleet, Information, Plan, Policy, Workload, simulate
 from orsched.engine.plan import DECODE_ALL, IDLE, Chunk
@@ -38,7 +40,7 @@ def test_every_request_is_served_once_and_no_faster_than_physics(name, service, 
 def test_integrals_agree_with_the_request_columns(name, router, seed):
     """Claim: capacity is never exceeded on average, busy time fits in the makespan, work is conserved."""
     workload = random_workload(seed)
-    fleet = Fleet(tight_hardware(random_service(), seed, 1), 2)
+    fleet = Fleet(tight_hardware(AFFINE, seed, 1), 2)
     policy = build(name, workload, fleet)
     if policy is None:
         return
@@ -51,18 +53,12 @@ def test_integrals_agree_with_the_request_columns(name, router, seed):
     assert run.batch_s.sum() <= in_batch.sum() * (1 + 1e-9) + 1e-9
 
 
-def random_service():
-    from instances import AFFINE
-
-    return AFFINE
-
-
 @settings(max_examples=40)
 @given(policy_names, router_names, seeds)
 def test_same_seed_same_bytes(name, router, seed):
     """Claim: a simulation is a function of workload, fleet, policy and seed."""
     workload = random_workload(seed)
-    fleet = Fleet(tight_hardware(random_service(), seed, 16), 3)
+    fleet = Fleet(tight_hardware(AFFINE, seed, 16), 3)
     policy = build(name, workload, fleet)
     if policy is None:
         return
@@ -78,18 +74,17 @@ def test_hidden_lengths_do_not_change_the_past(name, seed):
     """Claim: lengthening requests that have not finished by time t changes nothing any policy without
     length information did before t."""
     workload = random_workload(seed, longest_output=40)
-    fleet = Fleet(tight_hardware(random_service(), seed, 16))
+    fleet = Fleet(tight_hardware(AFFINE, seed, 16))
     policy = build(name, workload, fleet)
-    if policy is None or policy.information > Information.NONE or name == "orca":
-        return  # class and oracle policies may know; Orca knows the longest context of the deployment
-    longest = int(np.argmax(workload.input_tokens + workload.output_tokens))
+    if policy is None or policy.information > Information.NONE:
+        return  # class and oracle policies may know
     run = simulate(workload, fleet, policy)
     t = float(np.median(run.completion_s))
     late = run.completion_s > t
-    late[longest] = False  # keeps the deployment's context length as it was
     shorter = np.where(late, np.maximum(1, workload.output_tokens - 1), workload.output_tokens)
     emitted_one_less = late & (run.output_tokens > 1)
-    other = simulate(Workload.of(workload.arrival_s, workload.input_tokens, shorter), fleet, policy)
+    changed = Workload.of(workload.arrival_s, workload.input_tokens, shorter)
+    other = simulate(replace(changed, context_tokens=workload.context_tokens), fleet, policy)
     horizon = min(t, float(other.completion_s[emitted_one_less].min()) if emitted_one_less.any() else t)
     for column in ("first_scheduled_s", "first_token_s", "completion_s"):
         before, after = getattr(run, column), getattr(other, column)
@@ -105,14 +100,14 @@ def test_output_lengths_are_hidden_from_a_policy_without_oracle():
         return IDLE
 
     with pytest.raises(InformationError, match="'oracle'"):
-        simulate(random_workload(1), Fleet(tight_hardware(random_service(), 1, 1)), Policy("peek", peek))
+        simulate(random_workload(1), Fleet(tight_hardware(AFFINE, 1, 1)), Policy("peek", peek))
 
 
 def test_a_request_larger_than_the_memory_is_refused_before_anything_runs():
     """Claim: what cannot fit is an input error that names the request."""
     workload = Workload.of([0.0, 1.0], [10, 5000], [5, 5])
-    with pytest.raises(InputError, match=r"request 2 of .* ends with 5004 KV tokens"):
-        simulate(workload, Fleet(tight_hardware(random_service(), 1, 1)), Policy("idle", lambda view: IDLE))
+    with pytest.raises(InputError, match=r"request 1 of .* ends with 5004 KV tokens"):
+        simulate(workload, Fleet(tight_hardware(AFFINE, 1, 1)), Policy("idle", lambda view: IDLE))
 
 
 @pytest.mark.parametrize(
@@ -130,7 +125,7 @@ def test_impossible_plans_are_refused(plan, message):
     """Claim: a policy that plans what cannot be executed gets a PlanError that says what and where."""
     workload = Workload.of([0.0, 0.0], [10, 10], [5, 5])
     with pytest.raises(PlanError, match=message):
-        simulate(workload, Fleet(tight_hardware(random_service(), 1, 1)), Policy("wrong", plan))
+        simulate(workload, Fleet(tight_hardware(AFFINE, 1, 1)), Policy("wrong", plan))
 
 
 def test_growth_beyond_the_capacity_is_refused():
@@ -141,9 +136,7 @@ def test_growth_beyond_the_capacity_is_refused():
         return Plan(chunks) if chunks else DECODE_ALL
 
     workload = Workload.of([0.0, 0.0, 0.0], [100, 100, 100], [60, 60, 60])
-    hardware = tight_hardware(random_service(), 1, 1)
-    from dataclasses import replace
-
+    hardware = tight_hardware(AFFINE, 1, 1)
     with pytest.raises(PlanError, match="needs 3 more KV blocks"):
         simulate(workload, Fleet(replace(hardware, kv_capacity_tokens=400)), Policy("greedy", greedy))
 
@@ -151,6 +144,54 @@ def test_growth_beyond_the_capacity_is_refused():
 def test_a_fleet_needs_a_router():
     """Claim: several instances without a router is an error that says how to add one."""
     with pytest.raises(InputError, match="routed_by"):
-        simulate(
-            random_workload(1), Fleet(tight_hardware(random_service(), 1, 1), 2), Policy("idle", lambda view: IDLE)
-        )
+        simulate(random_workload(1), Fleet(tight_hardware(AFFINE, 1, 1), 2), Policy("idle", lambda view: IDLE))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("azure-conv", None, None), "workload is a str: give a Workload"),
+        ((0, "hardware", None), "fleet is a Hardware: give a Fleet"),
+        ((0, 1, "sarathi"), "policy is a str: give a Policy"),
+    ],
+)
+def test_mixed_up_arguments_are_named(arguments, message):
+    """Claim: the likeliest first mistakes say what was meant."""
+    hardware = tight_hardware(AFFINE, 1, 1)
+    given = [random_workload(1), Fleet(hardware), Policy("idle", lambda view: IDLE)]
+    for place, value in enumerate(arguments):
+        if isinstance(value, str):
+            given[place] = hardware if value == "hardware" else value
+    with pytest.raises(InputError, match=message):
+        simulate(*given)
+
+
+def test_a_negative_seed_is_refused():
+    """Claim: a seed that is no seed is an input error."""
+    with pytest.raises(InputError, match="seed = -1"):
+        simulate(random_workload(1), Fleet(tight_hardware(AFFINE, 1, 1)), Policy("idle", lambda view: IDLE), -1)
+
+
+@pytest.mark.parametrize(
+    ("policy", "message"),
+    [
+        (Policy("none", lambda view: None), "returned None: a batcher returns a Plan"),
+        (Policy("list", lambda view: []), "a batcher returns a Plan"),
+        (Policy("far", lambda view: Plan((Chunk(0, 10, cohort=3),))), "sent to cohort 3, there are 1"),
+        (Policy("back", lambda view: Plan((Chunk(0, 10, cohort=-1),))), "sent to cohort -1"),
+        (Policy("other", lambda view: Plan(decode=(2,))), "decodes cohort 2, there are 1"),
+        (Policy("wild", lambda view: IDLE, num_classes=2, classify=lambda i, o: 7), "classified request 0 as 7"),
+    ],
+)
+def test_malformed_plans_and_classes_are_refused(policy, message):
+    """Claim: what a policy gets wrong in form is a PlanError that names it, not an IndexError from inside."""
+    workload = Workload.of([0.0, 0.0], [10, 10], [5, 5])
+    with pytest.raises(PlanError, match=message):
+        simulate(workload, Fleet(tight_hardware(AFFINE, 1, 1)), policy)
+
+
+def test_context_length_is_that_of_the_whole():
+    """Claim: a slice keeps the deployment's context length, so Orca's reservation does not depend on the path."""
+    workload = Workload.of([0.0, 1.0, 2.0], [10, 500, 10], [5, 5, 5])
+    assert workload.head(1).context_tokens == 505
+    assert workload.resample(2, np.random.default_rng(0)).context_tokens == 505
