@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from fluid.congestion import congestion_bound_s
 from fluid.critical_path import CriticalPaths
 from fluid.latency import SrptFamily, usable_tokens
 from fluid.makespan import planning_makespan_s
@@ -90,7 +91,9 @@ def _bounds(workload: Workload, fleet: Fleet, identity: str) -> Iterator[Bound]:
     family = SrptFamily.of(workload, fleet)
     first, first_choice = family.mean_first_token()
     whole, whole_choice = family.mean_latency()
+    crowded, congestion = congestion_bound_s(workload, fleet)
     lower = partial(_lower, identity)
+    yield lower("congestion-lp", "latency_mean_s", float(crowded / len(workload)), **congestion)
     yield lower("srpt-family", "latency_mean_s", whole, **asdict(whole_choice))
     decode = float(np.mean(paths.decode_s))
     yield lower("srpt-first-token", "latency_mean_s", first + decode, **asdict(first_choice))

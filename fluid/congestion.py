@@ -1,10 +1,11 @@
-"""The congestion bound: mean latency from the price of time that crowded iterations take."""
+"""The congestion bound: mean latency from the price of the time that crowded iterations take."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 
@@ -14,134 +15,49 @@ from fluid.latency import usable_tokens
 from fluid.makespan import planning_makespan_s
 from fluid.minorants import mix, sound_minorants, standalone
 from fluid.programme import LinearProgramme, SolverError, solve
+from fluid.tangents import Progress, Tangent, tangent
 from orsched.fleet import Fleet
-from orsched.service import Minorant
 from orsched.work import Floats, Ints
 from orsched.workloads import Workload
 
 _WINDOWS = 48
 _DRAIN = 16
+_CROWDS = 60
 _NEAR = (0.35, 0.5, 0.7, 0.85, 1.0, 1.2, 1.5, 2.2)
 
 
-@dataclass(frozen=True, slots=True)
-class Tangent:
-    """Prices under which no iteration of any batch pays: the line that supports "presence against progress".
+def congestion_bound_s(workload: Workload, fleet: Fleet) -> tuple[Fraction, dict[str, Any]]:
+    """Lower bound on the sum of latencies, proved by a dual vector in exact arithmetic.
 
-    An iteration of length T with b participants satisfies
+    *One price.* Add up a `fluid.tangents.Tangent` over all iterations. The sum of ``b T`` is at most the
+    sum of latencies, because a participant is in the system during the whole iteration. On n instances the
+    iterations within a period of length A last at most ``n A`` together. So, if everything were done within
+    A,
 
-        b T  >=  sum over participants of (participation + work s_i + (1 + time) q_i)  -  time T,
+        sum of latencies >= sum_i (c_1 o_i + e s_i + (1 + c_0) q_i) - c_0 n A        for every tangent:
 
-    where ``s_i`` is a participant's marginal work clipped to ``[low, high]`` and ``q_i`` the rest of it.
+    work done in small batches uses up time that is not there, work done in large ones delays its
+    participants. With ``s = low`` throughout the best tangent gives the fluid equilibrium ``alpha / (1 -
+    rho)`` per iteration times the share of time that is not spent on prefill.
 
-    Parameters
-    ----------
-    time : float
-        ``c_0 >= 0``: price of a second of an instance, in request-seconds.
-    work : float
-        ``e``: price of a second of marginal work within ``[low, high]``.
-    participation : float
-        ``c_1``: price of taking part in an iteration.
-    """
+    *Windows.* A policy may leave some of it until after the last arrival, where time has no price. So the
+    time axis is cut into windows, the last one unbounded, and a linear programme chooses how much of the
+    three amounts (participations d, clipped work s, rest q) is done in each. ``y_w`` is the presence in
+    window w (the integral of the number in system) and ``R_w`` what has arrived and is not done at its end:
 
-    time: float
-    work: float
-    participation: float
+        minimise  sum_w y_w   subject to
+        y_w >= c_1 d_w + e s_w + (1 + c_0) q_w - c_0 n len_w             for several tangents     (tangent)
+        y_w >= len_w v R_w - integral of v (what arrives later in w)     for several v            (backlog)
+        alpha d_w / B_max + s_w + q_w <= n len_w                                                  (time)
+        low d_w <= s_w <= high d_w                                                                (low, high)
+        (d, s, q)_w = R_{w-1} + arrived_w - R_w >= 0,  R >= 0,  R_last = 0                        (progress)
 
-
-def tangent(minorant: Minorant, low: float, high: float, most: int, crowd: float, time: float) -> Tangent | None:
-    """Price the tangent at a batch of `crowd` requests for a given price of time.
-
-    With ``T >= alpha + S + Q``, ``S = sum s_i`` in ``[b low, b high]``, ``Q = sum q_i >= 0``, ``1 <= b <= most``:
-
-        (b + c_0) T >= (b + c_0) (alpha + S) + (1 + c_0) Q
-                     = (b + c_0) alpha + (b + c_0 - e) S + e S + (1 + c_0) Q
-                    >= c_1 b + e S + (1 + c_0) Q,
-        c_1 = min over b of ((b + c_0) alpha) / b + (b + c_0 - e) (low if b + c_0 >= e else high).
-
-    With ``e = c_0 + crowd`` the middle term vanishes at ``b = crowd``: there the inequality is tight whatever S is.
-
-    A request counts with exactly the participations that emit its ``o`` tokens. Chunks that emit nothing take part
-    too; that they may be left out (all but ``1 + c_0`` times their work) needs
-    ``c_1 + (e - 1 - c_0) low >= 0``, and where that fails there is no tangent (None).
-    """
-    batch = np.arange(1.0, most + 1.0)
-    work = time + crowd
-    slack = batch + time - work
-    price = (batch + time) * minorant.base_s / batch + slack * np.where(slack >= 0, low, high)
-    participation = float(price.min())
-    if participation + (work - 1.0 - time) * low < 0:
-        return None
-    return Tangent(time, work, participation)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Progress:
-    """What each request has to get done, for one minorant; arrays of shape ``(n,)``.
-
-    Parameters
-    ----------
-    minorant : Minorant
-        Sound, with a base > 0.
-    low, high : float
-        Least and largest marginal work (s) of a participation that emits a token.
-    amounts : ndarray of float64, shape (3, n)
-        Participations ``o``; work within ``[low, high]`` (the decodes' own, and `low` for the prefill); and the rest
-        of the prefill's work.
-    """
-
-    minorant: Minorant
-    low: float
-    high: float
-    amounts: Floats
-
-    @classmethod
-    def of(cls, workload: Workload, minorant: Minorant) -> Progress:
-        """Split each request's work.
-
-        A decode that reads ``n`` tokens has marginal work ``gamma + delta n``, and a chunk at least ``beta``.
-        """
-        work = workload.work
-        shortest = int(workload.input_tokens.min())
-        low = min(minorant.sequence_s + minorant.kv_token_s * shortest, minorant.prompt_token_s)
-        longest = int(np.max(workload.input_tokens + workload.output_tokens))
-        high = max(low, minorant.sequence_s + minorant.kv_token_s * longest)
-        prefill = minorant.prompt_token_s * work.prompt_tokens + minorant.chunk_attention_s * work.chunk_attention
-        decode = minorant.work_s(work) - prefill
-        amounts = np.stack([work.iterations.astype(float), decode + low, prefill - low])
-        return cls(minorant, low, high, np.maximum(amounts, 0.0))
-
-    def value(self, price: Tangent) -> float:
-        """Price of everything there is to do."""
-        return float(np.dot(_prices(price), self.amounts.sum(axis=1)))
-
-
-def congestion_bound_s(workload: Workload, fleet: Fleet) -> tuple[Fraction, dict[str, object]]:
-    """Lower bound on the sum of latencies, seconds, proved by a dual vector in exact arithmetic.
-
-    *One price.* Sum a `Tangent` over all iterations. The sum of ``b T`` is at most the sum of latencies: a participant
-    is in the system for the whole iteration. With ``n`` instances the iterations within a period of length A
-    last at most ``n A`` together. So if everything were done within A,
-
-        sum of latencies >= sum_i (c_1 o_i + e S_i + (1 + c_0) Q_i) - c_0 n A        for every tangent:
-
-    work done in small batches uses up time that is not there, work done in large ones delays its participants.
-
-    *Windows.* A policy may do some of it after the last arrival, when time is free. So the time axis is cut
-    into windows, the last one unbounded, and a linear programme chooses how much of the three amounts
-    (participations, work, rest) is done in each: ``y_w`` is the presence (integral of the number in system) in
-    window w, ``R_w`` the amounts that have arrived and are not done at its end,
-
-        minimise  sum_w y_w
-        y_w >= c_1 d_w + e s_w + (1 + c_0) q_w - c_0 n len_w       for several tangents (c_0 = 0 only in the last)
-        y_w >= (len_w R_w - sum of o_i (a_i - start_w) over the arrivals in w) / max o
-        (d, s, q)_w = R_{w-1} + arrived_w - R_w >= 0,  R >= 0,  R_last = 0.
-
-    Iterations that straddle windows are split in proportion to time: the tangent is linear. The second row says
-    that at every instant each request in the system has at most ``max o`` tokens left. The schedule of any
-    policy is feasible: useful amounts are counted once, recomputation replaces a decode by something no
-    cheaper (`fluid.minorants.recompute_proof`), and wasted work has non-negative prices. So the optimum, or the
-    value of any dual vector (`fluid.certify`), is a lower bound.
+    where in the last window only the tangent with ``c_0 = 0`` holds and neither backlog nor time counts.
+    Any policy's schedule is feasible. An iteration across an edge is split in proportion to time, and
+    tangents are linear. Backlog: v weighs the amounts so that no request has more than one unit, hence the
+    number in system is at least ``v R(t)`` at every instant, and ``R(t)`` is at least what has arrived by t
+    less what is done by the end of the window. So the optimum is a lower bound, and so is the value of any
+    dual vector (`fluid.certify.certify`), which is what is returned.
 
     Parameters
     ----------
@@ -155,27 +71,31 @@ def congestion_bound_s(workload: Workload, fleet: Fleet) -> tuple[Fraction, dict
     bound : Fraction
         Seconds, >= 0.
     certificate : dict
-        Tangents, windows and dual vector.
+        Minorant, tangents, windows and dual vector.
     """
-    best = max(_candidates(workload, fleet), key=lambda found: found[0])
-    _, progress, tangents = best
-    edges = _edges(workload, fleet)
-    lp = congestion_programme(workload, fleet, progress, tangents, edges)
+    progress, tangents = _best_prices(workload, fleet)
+    starts = _window_starts(workload, fleet)
+    lp = congestion_programme(workload, fleet, progress, tangents, starts)
     solution = solve(lp)
     if solution.duals is None:
-        raise SolverError(f"congestion programme: the solver says {solution.status!r}; it is feasible and bounded")
-    bound = max(-certify(lp, solution.duals), Fraction(0))
-    certificate = {"minorant": progress.minorant, "tangents": tangents, "window_starts_s": tuple(edges.tolist())}
-    return bound, {**certificate, "duals": tuple(solution.duals.tolist()), "status": solution.status}
+        raise SolverError(f"congestion programme: HiGHS says {solution.status!r}; it is feasible and bounded")
+    certificate = {
+        "minorant": progress.minorant,
+        "tangents": tangents,
+        "window_starts_s": tuple(starts.tolist()),
+        "duals": tuple(solution.duals.tolist()),
+        "status": solution.status,
+    }
+    return max(-certify(lp, solution.duals), Fraction(0)), certificate
 
 
 def congestion_programme(
     workload: Workload, fleet: Fleet, progress: Progress, tangents: tuple[Tangent, ...], starts: Floats
 ) -> LinearProgramme:
-    """Write the programme of `congestion_bound_s`, as a maximisation of minus the presence.
+    """Write the programme of `congestion_bound_s` as a maximisation of minus the presence.
 
-    Columns: ``y_w``, then ``R_w`` of the three amounts, as shares of their totals; presence in units of what doing
-    everything in the last window costs. That is feasible, so no optimal ``y_w`` is larger.
+    Columns: ``y_w`` in units of `unit`, what it costs to do everything in the last window; that is feasible,
+    so an optimal ``y_w`` is at most one. Then ``R_w`` of the three amounts, as shares of their totals.
 
     Parameters
     ----------
@@ -188,53 +108,38 @@ def congestion_programme(
     starts : ndarray of float64, shape (windows,)
         Starts of the windows in seconds, increasing; the first is the first arrival.
     """
-    windows = len(starts)
-    length = np.diff(starts)
-    window = np.searchsorted(starts, workload.arrival_s, side="right") - 1
-    totals = progress.amounts.sum(axis=1)
-    extra = [_prices(t) - _prices(tangents[0]) for t in tangents[1:]]
-    weights = [*np.eye(3), *(np.maximum(e, 0.0) for e in extra)]
-    scale = np.where(totals > 0, totals, 1.0)
-    arrived = np.stack([np.bincount(window, row, windows) for row in progress.amounts]) / scale[:, None]
-    backlogs = [_Backlog.of(progress, mix, window, workload.arrival_s - starts[window], windows) for mix in weights]
-    ceiling = max(float(np.sum(length * b.arrived[:-1] - b.late[:-1])) for b in backlogs)
-    unit = max(progress.value(tangents[0]) + ceiling, 1e-300)
-    size = 4 * windows
-    low, high, unit_s = progress.low, progress.high, float(totals[1:].sum()) or 1.0
+    table = _Arrivals.of(workload, progress, starts)
+    backlogs = [table.backlog(weights) for weights in _backlog_weights(progress, tangents)]
+    unit = max([progress.value(tangents[0]) + float(np.sum(b.held)) for b in backlogs])
+    windows, time_s = len(starts), fleet.size * np.diff(starts)
     seat_s = progress.minorant.base_s / fleet.hardware.max_num_seqs
     rows: dict[str, tuple[Floats, float]] = {}
 
-    def done(w: int, prices: Floats) -> tuple[Floats, float]:
-        """``prices . (R_{w-1} + arrived_w - R_w)`` as coefficients and constant."""
-        row = np.zeros(size)
-        for k in range(3):
-            row[windows * (k + 1) + w] = -prices[k]
-            if w:
-                row[windows * (k + 1) + w - 1] = prices[k]
-        return row, float(prices @ arrived[:, w])
+    def add(name: str, w: int, presence: float, done: Floats, left: Floats, most: float) -> None:
+        """Add ``presence y_w + done . (d, s, q)_w + left . R_w <= most``."""
+        row = np.zeros(4 * windows)
+        row[w] = presence
+        row[windows + w :: windows] = (left - done) * table.totals
+        if w:
+            row[windows + w - 1 :: windows] += done * table.totals
+        constant = float(done @ (table.arrived[:, w] * table.totals))
+        rows[f"{name}_{w}"] = (row / unit, (most - constant) / unit)
 
+    none = np.zeros(3)
     for w in range(windows):
-        last = w == windows - 1
-        for k, price in enumerate(tangents[:1] if last else tangents):
-            row, constant = done(w, _prices(price) * scale / unit)
-            row[w] = -1.0
-            paid = 0.0 if last else price.time * fleet.size * float(length[w]) / unit
-            rows[f"tangent_{w}_{k}"] = (row, paid - constant)
-        if not last:
-            for k, backlog in enumerate(backlogs):
-                row = np.zeros(size)
-                row[w] = -1.0
-                row[windows + w :: windows] = length[w] / unit * backlog.weights * scale
-                rows[f"backlog_{w}_{k}"] = (row, float(backlog.late[w]) / unit)
-            row, constant = done(w, np.array([seat_s, 1.0, 1.0]) * scale)
-            rows[f"time_{w}"] = (row / unit_s, (fleet.size * float(length[w]) - constant) / unit_s)
-        for name, prices in (("low", [low, -1.0, 0.0]), ("high", [-high, 1.0, 0.0])):
-            row, constant = done(w, np.array(prices) * scale)
-            rows[f"{name}_{w}"] = (row / unit_s, -constant / unit_s)
+        bounded = w < windows - 1
+        for k, price in enumerate(tangents if bounded else tangents[:1]):
+            paid = price.time * float(time_s[w]) if bounded else 0.0
+            add(f"tangent{k}", w, -unit, price.prices, none, paid)
+        add("low", w, 0.0, np.array([progress.low, -1.0, 0.0]), none, 0.0)
+        add("high", w, 0.0, np.array([-progress.high, 1.0, 0.0]), none, 0.0)
         for k in range(3):
-            row, constant = done(w, np.eye(3)[k])
-            rows[f"progress_{w}_{k}"] = (-row, constant)
-    present = np.minimum(np.cumsum(arrived, axis=1) * (1 + 1e-9), 1.0)
+            add(f"progress{k}", w, 0.0, -unit * np.eye(3)[k] / table.totals, none, 0.0)
+        if bounded:
+            add("time", w, 0.0, np.array([seat_s, 1.0, 1.0]), none, float(time_s[w]))
+            for k, b in enumerate(backlogs):
+                add(f"backlog{k}", w, -unit, none, b.weights * float(starts[w + 1] - starts[w]), float(b.late[w]))
+    present = np.minimum(np.cumsum(table.arrived, axis=1) * (1 + 1e-9), 1.0 + 1e-9)
     present[:, -1] = 0.0
     return LinearProgramme(
         objective=np.concatenate([np.full(windows, -unit), np.zeros(3 * windows)]),
@@ -247,67 +152,90 @@ def congestion_programme(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Backlog:
-    """A measure of what is left, scaled so that no request ever has more than one.
-
-    `weights` are per unit of the three amounts; `arrived` counts what has arrived by the end of each window, `late`
-    integrates over each window what has not yet arrived of what arrives within it.
-    """
+    """A measure of what is left; `late`: integral per window of what arrives later in it; `held`: all of it kept."""
 
     weights: Floats
-    arrived: Floats
     late: Floats
+    held: Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Arrivals:
+    """Amounts by window of arrival, as shares of `totals` (one where there is nothing)."""
+
+    progress: Progress
+    starts: Floats
+    window: Ints
+    after_s: Floats
+    totals: Floats
+    arrived: Floats
 
     @classmethod
-    def of(cls, progress: Progress, weights: Floats, window: Ints, after_s: Floats, windows: int) -> _Backlog:
-        sizes = weights @ progress.amounts
-        most = float(sizes.max())
-        share = 1.0 / most if most > 0 else 0.0
-        arrived = np.cumsum(np.bincount(window, sizes * share, windows))
-        return cls(weights * share, arrived, np.bincount(window, sizes * share * after_s, windows))
+    def of(cls, workload: Workload, progress: Progress, starts: Floats) -> _Arrivals:
+        window = np.searchsorted(starts, workload.arrival_s, side="right").astype(np.int64) - 1
+        totals = np.where(progress.totals > 0, progress.totals, 1.0)
+        arrived = np.stack([np.bincount(window, row, len(starts)) for row in progress.amounts])
+        after = workload.arrival_s - starts[window]
+        return cls(progress, starts, window, after, totals, arrived / totals[:, None])
+
+    def backlog(self, weights: Floats) -> _Backlog:
+        """Scale `weights` so that no request ever has more than one unit left, and integrate arrivals."""
+        most = float((weights @ self.progress.amounts).max())
+        scaled = weights / most if most > 0 else weights * 0.0
+        sizes = scaled @ self.progress.amounts
+        windows = len(self.starts)
+        late: Floats = np.bincount(self.window, sizes * self.after_s, windows)[:-1].astype(float)
+        present = np.cumsum(np.bincount(self.window, sizes, windows))[:-1]
+        return _Backlog(scaled, late, np.maximum(np.diff(self.starts) * present - late, 0.0))
 
 
-def _prices(price: Tangent) -> Floats:
-    return np.array([price.participation, price.work, 1.0 + price.time])
+def _backlog_weights(progress: Progress, tangents: tuple[Tangent, ...]) -> list[Floats]:
+    """Each amount alone, and what each tangent asks beyond the critical path."""
+    beyond = (np.maximum(t.prices - tangents[0].prices, 0.0) for t in tangents[1:])
+    return [*np.eye(3), *beyond]
 
 
-def _candidates(workload: Workload, fleet: Fleet) -> list[tuple[float, Progress, tuple[Tangent, ...]]]:
-    """For each minorant with a base, what its best single price gives, and tangents around that price."""
+def _best_prices(workload: Workload, fleet: Fleet) -> tuple[Progress, tuple[Tangent, ...]]:
+    """Find the minorant and crowd whose one price gives most, and tangents around it; all are valid."""
     hw = fleet.hardware
     shortest = int(workload.input_tokens.min())
     mixtures = standalone(sound_minorants(hw.service, shortest))
     blends = (mix(pair, (0.5, 0.5)) for pair in combinations(mixtures, 2))
     most = max(1, min(hw.max_num_seqs, usable_tokens(hw) // shortest))
     time_s = fleet.size * max(workload.span_s, planning_makespan_s(workload, fleet))
-    found = []
-    for minorant in (*mixtures, *blends):
-        if minorant.base_s <= 0:
-            continue
-        progress = Progress.of(workload, minorant)
-        mean = progress.amounts[1].sum() / progress.amounts[0].sum()
-
-        def price(crowd: float, progress: Progress = progress, mean: float = mean) -> Tangent | None:
-            time = mean * crowd * crowd / progress.minorant.base_s
-            return tangent(progress.minorant, progress.low, progress.high, most, crowd, time)
-
-        alone = tangent(minorant, progress.low, progress.high, most, 1.0, 0.0)
-        assert alone is not None  # its price of participation is the base
-        best, crowd = progress.value(alone), 1.0
-        for size in np.geomspace(1.0, max(most, 2), 60).tolist():
-            at = price(size)
-            if at is not None and (value := progress.value(at) - at.time * time_s) > best:
-                best, crowd = value, size
-        near = (price(max(1.0, crowd * factor)) for factor in _NEAR)
-        found.append((best, progress, (alone, *(t for t in near if t is not None))))
-    return found
+    found = [
+        _prices_around(Progress.of(workload, minorant), most, time_s)
+        for minorant in (*mixtures, *blends)
+        if minorant.base_s > 0
+    ]
+    _, progress, tangents = max(found, key=lambda entry: entry[0])
+    return progress, tangents
 
 
-def _edges(workload: Workload, fleet: Fleet) -> Floats:
-    """Starts of the windows: even over the arrivals, then over twice the least time to drain."""
-    first = float(workload.arrival_s[0])
+def _prices_around(progress: Progress, most: int, time_s: float) -> tuple[float, Progress, tuple[Tangent, ...]]:
+    mean = float(progress.totals[1] / progress.totals[0])
+    base = progress.minorant.base_s
+
+    def touching(crowd: float) -> Tangent | None:
+        """At the mean work per participation the best price of time is that of a batch of `crowd`."""
+        time = mean * crowd * crowd / base
+        return tangent(progress.minorant, progress.low, progress.high, most, crowd, time)
+
+    alone = Tangent(0.0, 1.0, base)  # the critical path
+    best, crowd = progress.value(alone), 1.0
+    for size in np.geomspace(1.0, max(most, 2), _CROWDS).tolist():
+        price = touching(size)
+        if price is not None and (value := progress.value(price) - price.time * time_s) > best:
+            best, crowd = value, size
+    near = (touching(max(1.0, crowd * factor)) for factor in _NEAR)
+    return best, progress, (alone, *(t for t in near if t is not None))
+
+
+def _window_starts(workload: Workload, fleet: Fleet) -> Floats:
+    """Windows of equal length over the arrivals, then over twice the least time to drain."""
     span = workload.span_s
-    drain = 2.0 * (planning_makespan_s(workload, fleet) - span)
+    drain = 2.0 * max(planning_makespan_s(workload, fleet) - span, 0.0)
     drain += float(np.mean(CriticalPaths.of(workload, fleet).latency_s))
-    starts = first + np.concatenate(
-        [np.linspace(0.0, span, _WINDOWS, endpoint=False), span + np.linspace(0.0, drain, _DRAIN + 1)]
-    )
-    return np.unique(starts)
+    arriving = np.linspace(0.0, span, min(_WINDOWS, len(workload)), endpoint=False)
+    draining = span + np.linspace(0.0, drain, min(_DRAIN, 2 + len(workload)) + 1)
+    return np.unique(float(workload.arrival_s[0]) + np.concatenate([arriving, draining]))

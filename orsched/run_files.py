@@ -8,15 +8,13 @@ with the names, the fleet's limits and the per-instance integrals: in Parquet un
 from __future__ import annotations
 
 import csv
-import os
-import secrets
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
+from orsched.atomic import replacing
 from orsched.errors import InputError
 from orsched.run import Run
 from orsched.run_columns import REQUEST_COLUMNS, Columns, build_run, header_text, request_columns
@@ -46,7 +44,7 @@ def save_run(run: Run, path: str | Path) -> None:
     target = Path(path)
     write = _write_parquet if _suffix(target) == ".parquet" else _write_csv
     try:
-        with _replacing(target) as part:
+        with replacing(target) as part:
             write(part, header_text(run), request_columns(run))
     except OSError as error:
         raise InputError(f"cannot write {target}: {error.strerror or error}") from None
@@ -83,16 +81,6 @@ def _suffix(path: Path) -> str:
     if suffix not in (".parquet", ".csv"):
         raise InputError(f"run file {str(path)!r}: the name must end in .parquet or .csv")
     return suffix
-
-
-@contextmanager
-def _replacing(target: Path) -> Iterator[Path]:
-    part = target.with_name(f".{target.name}.{secrets.token_hex(6)}.part")
-    try:
-        yield part
-        os.replace(part, target)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _write_parquet(path: Path, header: str, columns: Columns) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from experiments.atomic import write_text
+from orsched.atomic import write_text
 
 KEPT = 100
 
@@ -55,4 +55,5 @@ class History:
     def append(self, run: dict[str, Any]) -> None:
         """Add a run, keeping the last `KEPT`."""
         runs = [*self.runs(), run][-KEPT:]
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         write_text(self.path, "".join(json.dumps(r, allow_nan=False) + "\n" for r in runs))

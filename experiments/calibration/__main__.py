@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,6 +14,7 @@ import orsched
 from experiments.calibration.calibration import Calibration
 from experiments.calibration.catalogue import calibrate, fitted_names
 from experiments.calibration.toml_text import toml_text
+from orsched.atomic import write_text
 
 _FOLDER = Path(orsched.__file__).parent / "data" / "hardware"
 
@@ -32,7 +32,7 @@ def main(
         calibration = calibrate(entry)
         _report(report, entry, calibration)
         if not dry_run:
-            _write_atomically(path, toml_text({**entry, **calibration.tables()}))
+            write_text(path, toml_text({**entry, **calibration.tables()}))
     Console().print(report)
 
 
@@ -41,15 +41,6 @@ def _report(report: Table, entry: dict[str, Any], calibration: Calibration) -> N
         report.add_row(entry["name"], error.regime, str(error.points), f"{error.mape:.2%}", f"{error.p95_ape:.2%}")
     for check in calibration.cross_checks:
         report.add_row(entry["name"], check.against, "", f"{check.mape:.2%}", "")
-
-
-def _write_atomically(path: Path, text: str) -> None:
-    part = path.with_name(path.name + ".part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from experiments.atomic import replacing
+from orsched.atomic import replacing
 from orsched.errors import InputError
 from orsched.gap_table import GAP_METRIC, GapRow, GapTable, percent
 

@@ -6,10 +6,10 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from experiments.atomic import replacing, write_text
 from experiments.render.figure import write_figure
 from experiments.render.latex import to_latex
 from experiments.render.markdown import to_markdown
+from orsched.atomic import replacing, write_text
 from orsched.errors import InputError
 from orsched.gap_table import GapTable
 
@@ -65,7 +65,7 @@ def require_writable(path: Path) -> None:
 
 
 def write(table: GapTable, path: Path) -> None:
-    """Write `table` in the form that the ending of `path` names.
+    """Write `table` in the form that the ending of `path` names, making missing folders.
 
     Raises
     ------
@@ -73,4 +73,5 @@ def write(table: GapTable, path: Path) -> None:
         When the ending is unknown.
     """
     require_writable(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
     WRITERS[path.suffix](table, path)

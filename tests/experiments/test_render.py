@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from experiments.atomic import replacing, write_text
 from experiments.render.files import WRITERS, require_writable, write
 from experiments.render.latex import to_latex
 from experiments.render.markdown import to_markdown
 from experiments.render.plain import plain, table_document
 from experiments.render.terminal import to_rich
+from orsched.atomic import replacing, write_text
 from orsched.errors import InputError
 from orsched.estimate import Estimate
 from orsched.gap_table import HEADERS, Gap, GapRow, GapTable

@@ -102,7 +102,7 @@ def test_failed_write_keeps_the_old_file(tmp_path, ending, monkeypatch):
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("orsched.run_files.os.replace", fail)
+    monkeypatch.setattr("orsched.atomic.os.replace", fail)
     with pytest.raises(InputError, match=r"cannot write .*No space left"):
         save_run(make_run(9), path)
     assert path.read_bytes() == before

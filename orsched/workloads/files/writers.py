@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
-from uuid import uuid4
 
+from orsched.atomic import replacing
 from orsched.errors import InputError
 from orsched.request import RequestClass
 from orsched.workloads.files.readers import suffix_of
@@ -44,17 +43,11 @@ def write_workload(workload: Workload, path: str | PathLike[str]) -> None:
     target = Path(path)
     write = _WRITERS[suffix_of(target)]
     frame = _frame(workload)
-    draft = target.with_name(f".{target.name}.{uuid4().hex}.tmp")
     try:
-        with draft.open("xb") as file:
+        with replacing(target) as draft, draft.open("xb") as file:
             write(frame, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(draft, target)
     except OSError as error:
         raise InputError(f"{target}: cannot be written ({error}); check the folder and its free space") from None
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def _frame(workload: Workload) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,15 +11,16 @@ from pathlib import Path
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside `path` to write to; on success it takes the place of `path`.
+    """Give a temporary path beside `path` to write to; on success it takes the place of `path` in one step.
 
-    On an error or an interruption the temporary file is removed and `path` stays as it was. Missing folders
-    are made.
+    What was written is on the disk before that. On an error or an interruption the temporary file is removed and
+    `path` stays as it was. The folder must exist.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = path.with_name(f".{path.name}.{secrets.token_hex(6)}.part")
     try:
         yield part
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
