@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import policies
 from experiments.experiment import Experiment
+from experiments.source import WorkloadLike, source_of
 from orsched.errors import InputError
 from orsched.fleet import Fleet
 from orsched.policy import Information, Policy, only_instance
@@ -52,6 +54,20 @@ def _built(policy: str | Policy, tuned_on: Workload, experiment: Experiment) -> 
     except InputError as error:
         return Unavailable(recipe.name, recipe.information, str(error))
     return _routed(built, experiment.router, experiment.fleet)
+
+
+def wait_with_thresholds(
+    workload: WorkloadLike, fleet: Fleet, load: float, thresholds: Sequence[int], stage_iterations: int = 1
+) -> Policy:
+    """Build WAIT with given thresholds, checked against its conditions for `workload` at `load`.
+
+    Raises
+    ------
+    InputError
+        When the thresholds violate WAIT's conditions there; the message gives both sides.
+    """
+    representative = source_of(workload).whole().at_load(load, fleet)
+    return policies.Wait().with_thresholds(thresholds, representative, fleet, stage_iterations)
 
 
 def effective_router(experiment: Experiment) -> str | None:

@@ -11,11 +11,11 @@ import numpy as np
 
 from fluid.congestion import congestion_bound_s
 from fluid.critical_path import CriticalPaths
-from fluid.latency import SrptFamily, usable_tokens
+from fluid.latency import SrptFamily
 from fluid.makespan import planning_makespan_s
 from fluid.subject import subject
 from orsched.bound import Bound
-from orsched.errors import InputError
+from orsched.fitting import require_fit
 from orsched.fleet import Fleet
 from orsched.quantiles import percentiles
 from orsched.work import Floats
@@ -37,8 +37,7 @@ def bounds(workload: Workload, fleet: Fleet) -> tuple[Bound, ...]:
     - ``latency_mean_s``, ``ttft_mean_s``: completion minus arrival, first token minus arrival.
     - ``tpot_mean_s``: (completion - first token) / (o - 1), averaged over the requests with o >= 2; and
       ``itl_mean_s``, the same with numerators and denominators summed first.
-    - ``effective_throughput_tokens_per_s``: decode tokens ``sum (o - 1)`` over the makespan, the time from
-    the
+    - ``effective_throughput_tokens_per_s``: decode tokens ``sum (o - 1)`` over the makespan, the time from the
       first arrival to the last completion; ``output_throughput_tokens_per_s`` and
       ``throughput_requests_per_s`` count all output tokens and requests instead.
     - ``latency_p50_s``, ``ttft_p90_s``, ``tpot_p99_s``, ...: quantiles as in `orsched.quantiles`. If every
@@ -66,24 +65,6 @@ def bounds(workload: Workload, fleet: Fleet) -> tuple[Bound, ...]:
     """
     require_fit(workload, fleet)
     return tuple(_bounds(workload, fleet, subject(workload, fleet)))
-
-
-def require_fit(workload: Workload, fleet: Fleet) -> None:
-    """Refuse a workload with a request that no instance can hold until its end.
-
-    Raises
-    ------
-    InputError
-        Naming the first such request.
-    """
-    most = workload.input_tokens + workload.output_tokens - 1
-    room = usable_tokens(fleet.hardware)
-    if most.max() > room:
-        row = int(np.argmax(most > room))
-        raise InputError(
-            f"request {row} (input {workload.input_tokens[row]}, output {workload.output_tokens[row]}) ends "
-            f"with {most[row]} KV tokens, an instance of {fleet.name} has {room}: no policy completes it"
-        )
 
 
 def _bounds(workload: Workload, fleet: Fleet, identity: str) -> Iterator[Bound]:

@@ -117,12 +117,17 @@ class _Dual:
         boxed = np.isfinite(lp.upper)
         if not boxed.any():
             return value
-        cost, unit = _as_integers(lp.objective[boxed])
-        rows = [(k, *_as_integers(row[boxed])) for k, row in zip(self._steps, lp.matrix, strict=True) if k]
-        least = min([unit, *(exponent - self._bits for _, _, exponent in rows)])
-        reduced = cost * (1 << (unit - least))
-        for steps, row, exponent in rows:
-            reduced = reduced - row * (steps << (exponent - self._bits - least))
+        reduced, unit = _as_integers(lp.objective[boxed])
+        used = [np.flatnonzero(row) for row in lp.matrix[:, boxed]]
+        rows = [
+            (k, where, *_as_integers(row[where]))
+            for k, where, row in zip(self._steps, used, lp.matrix[:, boxed], strict=True)
+            if k and len(where)
+        ]
+        least = min([unit, *(exponent - self._bits for *_, exponent in rows)])
+        reduced = reduced * (1 << (unit - least))
+        for steps, where, row, exponent in rows:
+            reduced[where] -= row * (steps << (exponent - self._bits - least))
         upper, scale = _as_integers(lp.upper[boxed])
         pays = reduced > 0
         total: int = sum((reduced[pays] * upper[pays]).tolist())

@@ -13,6 +13,7 @@ from fluid.critical_path import decode_alone_s
 from fluid.minorants import mix, sound_minorants, standalone
 from fluid.srpt import srpt_flow_bound_s
 from orsched.catalogue import Hardware
+from orsched.fitting import usable_tokens
 from orsched.fleet import Fleet
 from orsched.service import Minorant
 from orsched.work import Floats, Ints, RequestWork
@@ -143,11 +144,6 @@ def job_sizes_s(choice: Choice, input_tokens: Ints, emitted: Ints, hardware: Har
     own = minorant.work_s(RequestWork.of(input_tokens, emitted))
     sizes: Floats = (own + minorant.base_s * (a * seats + (1 - a) * memory)) * (1 - _ROUNDING)
     return sizes
-
-
-def usable_tokens(hardware: Hardware) -> int:
-    """KV capacity in whole blocks, tokens."""
-    return hardware.kv_capacity_tokens // hardware.block_tokens * hardware.block_tokens
 
 
 def kv_volume(input_tokens: Ints, output_tokens: Ints, block_tokens: int) -> Floats:

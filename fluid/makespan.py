@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from fluid.latency import kv_volume, usable_tokens
+from fluid.latency import kv_volume
 from fluid.minorants import sound_minorants, standalone
+from orsched.fitting import usable_tokens
 from orsched.fleet import Fleet
 from orsched.work import Floats
 from orsched.workloads import Workload

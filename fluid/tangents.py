@@ -1,137 +1,129 @@
-"""Prices under which no iteration pays: what the congestion bound is made of."""
+"""What taking part in an iteration is worth when time has a price: the parts of the congestion bound."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from orsched.service import Minorant
 from orsched.work import Floats
 from orsched.workloads import Workload
 
-
-@dataclass(frozen=True, slots=True)
-class Tangent:
-    """A supporting line of "presence against progress".
-
-    An iteration of length T with b participants satisfies
-
-        b T  >=  sum over its participants of (c_1 + e s_i + (1 + c_0) q_i)  -  c_0 T,
-
-    where ``s_i`` is a participant's marginal work clipped to ``[low, high]`` and ``q_i`` the rest of it.
-
-    Parameters
-    ----------
-    time : float
-        ``c_0 >= 0``: price of a second of an instance, in request-seconds.
-    work : float
-        ``e >= 1 + c_0``: price of a second of clipped work.
-    participation : float
-        ``c_1 >= 0``: price of taking part in an iteration, seconds.
-    """
-
-    time: float
-    work: float
-    participation: float
-
-    @property
-    def prices(self) -> Floats:
-        """Prices of the three amounts of `Progress`: participations, clipped work, rest."""
-        return np.array([self.participation, self.work, 1.0 + self.time])
+NODES = 14
+"""Most points at which `Progress` tabulates marginal work."""
 
 
-def tangent(minorant: Minorant, low: float, high: float, most: int, crowd: float, time: float) -> Tangent | None:
-    """Price the tangent at a batch of `crowd` requests for a given price of time.
+def participation_s(minorant: Minorant, most: int, time: float, work_s: Floats) -> Floats:
+    """What a participation with marginal work x is worth, ``phi(x)``, at a price ``c`` of time.
 
-    With ``T >= alpha + S + Q``, ``S = sum s_i`` in ``[b low, b high]``, ``Q = sum q_i >= 0``, ``1 <= b <=
-    most``:
+    phi(x) = min over batch sizes ``1 <= b <= most`` of ``(b + c) (alpha / b + x)``. In words: the
+    participant is delayed by the iteration it takes part in, and the iteration uses up time; in a batch of
+    b it bears ``1/b`` of the base. *For every iteration,* of length T and with b participants of marginal
+    works ``x_i``,
 
-        (b + c_0) T >= (b + c_0) (alpha + S) + (1 + c_0) Q
-                     = (b + c_0) alpha + (b + c_0 - e) S + e S + (1 + c_0) Q
-                    >= c_1 b + e S + (1 + c_0) Q,
-        c_1 = min over b of (b + c_0) alpha / b + (b + c_0 - e) (low if b + c_0 >= e else high).
+        b T + c T >= (b + c) (alpha + sum x_i) = sum_i (b + c) (alpha / b + x_i) >= sum_i phi(x_i).
 
-    With ``e = c_0 + crowd`` the middle term vanishes at ``b = crowd``: there nothing is lost, whatever S is.
+    As a minimum of increasing lines phi is increasing and concave, and it is not negative; hence also
+    subadditive: a prompt cut into chunks is worth at least as much as the whole. Unclipped, it is
+    ``(sqrt(alpha) + sqrt(c x))^2``; for large x the participant is best alone, ``(1 + c) (alpha + x)``.
 
     Parameters
     ----------
     minorant : Minorant
         Sound, ``alpha = base_s >= 0``.
-    low, high : float
-        Limits of the clipped work of one participant in one iteration, seconds.
     most : int
-        Most participants.
-    crowd : float
-        Batch size at which the tangent touches, >= 1.
+        Most participants of an iteration, >= 1.
     time : float
-        ``c_0``.
+        ``c >= 0``, request-seconds per second of an instance. At 0 phi is the critical path, ``alpha + x``.
+    work_s : ndarray of float64, shape (j,)
+        Marginal works x, seconds, >= 0.
 
     Returns
     -------
-    Tangent or None
-        None when c_1 would be negative: then wasted participations could not be left out.
+    ndarray of float64, shape (j,)
+        Request-seconds.
     """
-    batch = np.arange(1.0, most + 1.0)
-    slack = batch - crowd
-    price = (batch + time) * minorant.base_s / batch + slack * np.where(slack >= 0, low, high)
-    participation = float(price.min())
-    return None if participation < 0 else Tangent(time, time + crowd, participation)
+    base = minorant.base_s
+    # Convex in b: the best whole b is next to sqrt(c alpha / x).
+    least = time * base / most**2
+    free = np.clip(np.sqrt(time * base / np.maximum(work_s, least)), 1.0, most) if least > 0 else np.ones(1)
+    worths = ((b + time) * (base / b + work_s) for b in (np.floor(free), np.minimum(np.ceil(free), most)))
+    least_worth: Floats = np.minimum(*worths)
+    return least_worth
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Progress:
-    """What each request has to get done, under one minorant.
+    """What each request has to get done under one minorant: participations by marginal work.
 
-    *Credits.* Every token of a request is emitted once. Credit its emission with one participation and an
-    amount ``s`` of clipped work: for a decode its own work ``gamma + delta n``, for the prefill `low`; and
-    credit the prefill with the rest ``q`` of its work over all its chunks. These credits never exceed what
-    tangents count:
+    Every output token is emitted once. The first is emitted by a prefill, whose chunks have marginal works
+    that add up to at least ``beta l + chi l^2 / 2``; the others by a decode that reads ``n`` tokens and has
+    marginal work ``gamma + delta n``, or by a re-prefill after a preemption, whose chunks add up to at
+    least as much (`fluid.minorants.recompute_proof`). As phi is increasing, subadditive and not negative,
+    what a request's participations are worth in all is at least ``phi(prefill) + sum over its decodes of
+    phi(gamma + delta n)``, for every policy.
 
-    - An iteration in which the request emits nothing (a chunk before the last) has non-negative prices, and
-    at least
-      ``1 + c_0 <= e`` on all its work.
-    - A token can also be emitted by a re-prefill after a preemption. Its chunks' work adds up to at least the
-      decode's (`fluid.minorants.recompute_proof`). If one of them is above `high`, that iteration alone
-      counts as much as the decode. If not, nothing is clipped: divide the credit (participation and s)
-      among the chunks in proportion to their work; each gets at most one participation, which it has.
-    - All else (work lost to preemptions) is left out; its prices are not negative.
+    To have few kinds of participation, one with work x between two nodes counts as a mixture of the two
+    with the same mean; as phi is concave, that is worth no more.
 
     Parameters
     ----------
     minorant : Minorant
-        Sound, with a base > 0.
-    low, high : float
-        ``low = min(gamma + delta l_min, beta)``: no participant has less work; ``high``: no decode has more.
-    amounts : ndarray of float64, shape (3, n)
-        Participations ``o``, clipped work, and the rest of the prefill's work, of each request.
+        Sound.
+    nodes_s : ndarray of float64, shape (j,)
+        Marginal works, increasing; they span all that occur.
+    amounts : ndarray of float64, shape (j, n)
+        Participations of each request at each node; they add up to its output tokens.
     """
 
     minorant: Minorant
-    low: float
-    high: float
+    nodes_s: Floats
     amounts: Floats
 
     @classmethod
     def of(cls, workload: Workload, minorant: Minorant) -> Progress:
         """Tabulate what the requests of `workload` have to get done."""
         work = workload.work
-        per_chunk, per_token = minorant.chunk_attention_s, minorant.kv_token_s
-        shortest = int(workload.input_tokens.min())
-        longest = int(np.max(workload.input_tokens + workload.output_tokens))
-        low = min(minorant.sequence_s + per_token * shortest, minorant.prompt_token_s)
-        high = max(low, minorant.sequence_s + per_token * longest)
-        prefill = minorant.prompt_token_s * work.prompt_tokens + per_chunk * work.chunk_attention
-        decode = minorant.sequence_s * work.decode_iterations + per_token * work.kv_reads
-        rest = np.maximum(prefill - low, 0.0)
-        return cls(minorant, low, high, np.stack([work.iterations.astype(float), decode + low, rest]))
+        inputs, steps = work.prompt_tokens.astype(float), work.decode_iterations.astype(float)
+        prefill = minorant.prompt_token_s * inputs + minorant.chunk_attention_s * work.chunk_attention
+        first = minorant.sequence_s + minorant.kv_token_s * inputs
+        nodes = _nodes(prefill, first, first + minorant.kv_token_s * np.maximum(steps - 1, 0))
+        if len(nodes) == 1:
+            return cls(minorant, nodes, (steps + 1)[None, :])
+        # Mixture weights are second differences of the sums of (x - node)^+.
+        above = [_excess(first, minorant.kv_token_s, steps, t) + np.maximum(prefill - t, 0) for t in nodes]
+        slopes = np.diff(np.stack(above), axis=0) / np.diff(nodes)[:, None]
+        ends = np.zeros((1, len(inputs)))
+        amounts = np.diff(np.concatenate([-(steps + 1)[None, :], slopes, ends]), axis=0)
+        return cls(minorant, nodes, np.maximum(amounts, 0.0))
 
     @property
     def totals(self) -> Floats:
-        """Sums of the amounts over all requests, shape ``(3,)``."""
+        """Participations at each node over all requests, shape ``(j,)``."""
         sums: Floats = self.amounts.sum(axis=1)
         return sums
 
-    def value(self, price: Tangent) -> float:
-        """Price of everything there is to do, request-seconds."""
-        return float(price.prices @ self.totals)
+
+def _excess(first: Floats, step: float, count: Floats, level: float) -> Floats:
+    """``sum_{k < count} max(0, first + k step - level)`` for each request."""
+    if step == 0:
+        return count * np.maximum(first - level, 0.0)
+    below: Floats = np.clip(np.ceil((level - first) / step), 0.0, count)
+    left = count - below
+    start = first + below * step - level
+    total: Floats = left * start + step * left * (left - 1) / 2
+    return np.maximum(total, 0.0)
+
+
+def _nodes(*works: NDArray[np.float64]) -> Floats:
+    """Span all works by at most `NODES` points, in geometric steps between the least positive and the largest."""
+    every = np.concatenate(works)
+    least, most = float(every.min()), float(every.max())
+    positive = float(every[every > 0].min(initial=most))
+    if positive <= 0:
+        return np.zeros(1)
+    grid = np.geomspace(positive, most, NODES - 1)
+    grid[0], grid[-1] = positive, most
+    return np.unique(np.concatenate([[least], grid]))

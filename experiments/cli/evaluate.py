@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from experiments.cli import options
 from experiments.cli.consoles import error_console, output_console, print_json
+from orsched.errors import InputError
+
+if TYPE_CHECKING:
+    from orsched.fleet import Fleet
+    from orsched.policy import Policy
 
 
 def evaluate(
@@ -23,6 +28,8 @@ def evaluate(
     slo_ttft: options.SloTtft = None,
     slo_tpot: options.SloTpot = None,
     warm_up: options.WarmUpRule = "none",
+    thresholds: options.Thresholds = None,
+    stage_iterations: options.StageIterations = 1,
     drop_oversized: options.DropOversized = False,
     workers: options.Workers = None,
     as_json: options.Json = False,
@@ -33,10 +40,13 @@ def evaluate(
     from experiments.progress import progress_bar
     from experiments.render.evaluation import to_rich
 
+    fleet = options.fleet_of(hardware, instances)
     experiment = Experiment(
         workload=workload,
-        fleet=options.fleet_of(hardware, instances),
-        policies=(policy,),
+        fleet=fleet,
+        policies=(
+            policy if thresholds is None else _wait(policy, workload, fleet, load, thresholds, stage_iterations),
+        ),
         loads=(load,),
         requests=requests,
         replications=replications,
@@ -55,3 +65,12 @@ def evaluate(
         print_json(found.to_json())
     else:
         output_console().print(to_rich(found))
+
+
+def _wait(policy: str, workload: str, fleet: Fleet, load: float, thresholds: str, stage_iterations: int) -> Policy:
+    from experiments.build import wait_with_thresholds
+
+    if policy != "wait":
+        raise InputError(f"--thresholds is for policy 'wait', not for {policy!r}")
+    per_class = options.split_counts("--thresholds", thresholds)
+    return wait_with_thresholds(workload, fleet, load, per_class, stage_iterations)

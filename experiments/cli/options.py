@@ -32,6 +32,12 @@ WarmUpRule = Annotated[
     str,
     typer.Option("--warm-up", help="Rule for arrivals left out of the metrics: none, mser-5 or fixed-<percent>%."),
 ]
+Thresholds = Annotated[
+    str | None, typer.Option("--thresholds", help="WAIT only: prompts per stage of each class, for example 7,7.")
+]
+StageIterations = Annotated[
+    int, typer.Option("--stage-iterations", help="With --thresholds: iterations per stage; 1 is WAIT as published.")
+]
 DropOversized = Annotated[
     bool, typer.Option("--drop-oversized", help="Leave out requests larger than the KV memory instead of refusing.")
 ]
@@ -64,6 +70,15 @@ def slo_of(ttft_s: float | None, tpot_s: float | None) -> SLO | None:
 def split_names(values: Sequence[str]) -> tuple[str, ...]:
     """Names of a repeatable option, each value a comma-separated list."""
     return tuple(name for value in values for name in (part.strip() for part in value.split(",")) if name)
+
+
+def split_counts(option: str, text: str) -> tuple[int, ...]:
+    """Whole numbers of an option, separated by commas."""
+    numbers = split_numbers(option, [text])
+    for number in numbers:
+        if not number.is_integer():
+            raise InputError(f"{option} {number:g}: must be a whole number")
+    return tuple(int(number) for number in numbers)
 
 
 def split_numbers(option: str, values: Sequence[str]) -> tuple[float, ...]:

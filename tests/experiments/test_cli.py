@@ -203,6 +203,7 @@ def test_lists(kind: str, names: list[str], capsys: pytest.CaptureFixture[str]):
 
 
 EVALUATE = ["evaluate", "--policy", "vllm-v1"]
+WAIT = ["evaluate", "--policy", "wait", "--workload", "reference", "--hardware", "reference"]
 
 
 @pytest.mark.parametrize(
@@ -227,6 +228,11 @@ EVALUATE = ["evaluate", "--policy", "vllm-v1"]
         ([*EVALUATE, "--slo-ttft", "1"], "both --slo-ttft and --slo-tpot"),
         ([*EVALUATE, "--slo-ttft", "nan", "--slo-tpot", "1"], "SLO.ttft_s = nan"),
         ([*EVALUATE, "--warm-up", "some"], "unknown warm-up rule 'some'"),
+        ([*EVALUATE, "--thresholds", "1"], "--thresholds is for policy 'wait'"),
+        ([*WAIT, "--thresholds", "1,1"], "violate M^pi <= C"),
+        ([*WAIT, "--thresholds", "1"], "1 thresholds for 2 classes"),
+        ([*WAIT, "--thresholds", "nan,1"], "--thresholds nan: must be a whole number"),
+        ([*WAIT, "--load", "0.99", "--thresholds", "7,7", "--stage-iterations", "64"], "violate Delta^pi <= n_j"),
         (["evaluate"], "--policy"),
         (["gap-table", "--load", "0.5,x"], "--load 'x': not a number"),
         (["gap-table", "--load", "0.5,0.5"], "loads given twice: 0.5"),

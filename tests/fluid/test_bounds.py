@@ -47,7 +47,7 @@ def violations(found, values):
     ]
 
 
-@settings(max_examples=600)
+@settings(max_examples=400)
 @given(instances(), st.integers(0, 2**32))
 def test_no_random_schedule_beats_a_bound(instance, seed):
     workload, fleet = instance
@@ -90,7 +90,7 @@ def test_bound_below_optimum_at_length(instance):
 
 
 @pytest.mark.slow
-@settings(max_examples=5000)
+@settings(max_examples=2000)
 @given(instances(most=12, longest=25), st.integers(0, 2**32))
 def test_no_random_schedule_beats_a_bound_at_length(instance, seed):
     workload, fleet = instance
@@ -138,7 +138,7 @@ def test_one_token_answers():
 
 
 def test_a_request_that_fits_nowhere_is_refused():
-    with pytest.raises(InputError, match=r"request 1 .* 12 KV tokens, .* has 10"):
+    with pytest.raises(InputError, match=r"request 1 .* 12 KV tokens, .* holds 10"):
         bounds(Workload.of([0, 1], [5, 8], [2, 5]), Fleet(Hardware("gpu", Affine(1.0, 0, 0, 0), 11, 4, 5)))
 
 
