@@ -24,8 +24,9 @@ class Minorant:
     def work_s(self, work: RequestWork) -> Floats:
         """Each request's own share of iteration time, without `base_s`; seconds, shape ``(n,)``.
 
-        Summing the minorant over all iterations of any schedule gives at least ``sum(work_s)`` plus
-        ``base_s`` per iteration: idle time, recomputation and unfinished requests only add.
+        Summing the minorant over all iterations of a schedule without recomputation gives at least
+        ``sum(work_s)`` plus ``base_s`` per iteration. With it too, as long as prefilling ``n + 1`` tokens costs
+        no less than the decode it replaces; `fluid.minorants.recompute_proof` lowers a minorant until it does.
         """
         return (
             self.prompt_token_s * work.prompt_tokens
