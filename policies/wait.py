@@ -57,7 +57,7 @@ class Waiting:
             return IDLE
         memo["firing"] = firing
         memo["stage_ends"] = view.iterations + self.stage_iterations
-        chunks = newcomers(view, self.thresholds, firing)
+        chunks = newcomers(view, self.thresholds, firing, firing)
         if not chunks and not any(view.decoding(j) for j in firing):
             return self._starved(view)
         steps = self.stage_iterations
@@ -84,7 +84,7 @@ class KeepDecoding:
         left = view.memo.get("stage_ends", 0) - view.iterations
         if left > 0 and view.running:
             return relieve(view, Plan(wake_on_arrival=False, max_steps=left))
-        chunks = newcomers(view, self.thresholds, eligible(view, self.thresholds))
+        chunks = newcomers(view, self.thresholds, eligible(view, self.thresholds), None)
         if chunks:
             view.memo["stage_ends"] = view.iterations + self.stage_iterations
             return relieve(view, Plan(chunks, wake_on_arrival=False))
@@ -99,9 +99,11 @@ def eligible(view: InstanceView, thresholds: Sequence[int]) -> tuple[int, ...]:
     return tuple(j for j in classes if len(view.waiting_of(j)) >= thresholds[j])
 
 
-def newcomers(view: InstanceView, thresholds: Sequence[int], firing: Sequence[int]) -> tuple[Chunk, ...]:
-    """Up to ``n_j`` prompts of each firing class, as long as memory and seats last."""
-    free = view.free_blocks - view.growth_blocks()
+def newcomers(
+    view: InstanceView, thresholds: Sequence[int], firing: Sequence[int], growing: Sequence[int] | None
+) -> tuple[Chunk, ...]:
+    """Up to ``n_j`` prompts of each firing class, as long as memory (beside the cohorts that grow) and seats last."""
+    free = view.free_blocks - view.growth_blocks(growing)
     seats = view.max_num_seqs - len(view.running)
     chunks: list[Chunk] = []
     for j in firing:
@@ -119,7 +121,7 @@ def relieve(view: InstanceView, plan: Plan) -> Plan:
     """The plan, with the latest admitted residents evicted first if decode growth does not fit."""
     if len(view.running) <= view.free_blocks or plan.prefill:
         return plan
-    victims = preempt_last(view)
+    victims = preempt_last(view, plan.decode)
     return plan._replace(preempt=victims, max_steps=1) if victims else plan
 
 

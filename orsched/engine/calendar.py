@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import simpy
@@ -9,12 +10,19 @@ from simpy.events import NORMAL, URGENT, Event, EventPriority
 
 
 class Calendar:
-    """Hands out appointments and lets them happen in order of time."""
+    """Hands out appointments and lets them happen in order of time.
 
-    __slots__ = ("_env",)
+    Attributes
+    ----------
+    next_arrival_s : float
+        When the next request arrives; infinity when none will.
+    """
+
+    __slots__ = ("_env", "next_arrival_s")
 
     def __init__(self) -> None:
         self._env = simpy.Environment()
+        self.next_arrival_s = math.inf
 
     def appointment(self, callback: Callable[[float], None]) -> Appointment:
         """An appointment that calls ``callback(time_s)``; book it to make it happen."""

@@ -18,13 +18,14 @@ class Cohort:
         KV allocation unit of the instance's ledger.
     """
 
-    __slots__ = ("_block", "_due", "_finish", "_growing", "_late", "_phases", "base", "clock", "kv_tokens")
+    __slots__ = ("_block", "_due", "_finish", "_growing", "_late", "_late_tick", "_phases", "base", "clock", "kv_tokens")
 
     def __init__(self, block_tokens: int) -> None:
         self._block = block_tokens
         self._phases = [0] * block_tokens
         self._growing: dict[int, int] = {}
         self._late: list[tuple[int, int]] = []
+        self._late_tick: dict[int, int] = {}
         self._finish: list[tuple[int, int]] = []
         self._due: dict[int, int] = {}
         self.base: dict[int, int] = {}
@@ -49,7 +50,8 @@ class Cohort:
             self._phases[phase] += 1
             self._growing[request] = phase
         elif room < remaining:
-            heappush(self._late, (clock + room - block + 1, request))
+            self._late_tick[request] = tick = clock + room - block + 1
+            heappush(self._late, (tick, request))
 
     def leave(self, request: int) -> tuple[int, int]:
         """Take a request out; returns its cached KV tokens and the iterations it still had to go."""
@@ -58,6 +60,8 @@ class Cohort:
         phase = self._growing.pop(request, None)
         if phase is not None:
             self._phases[phase] -= 1
+        elif self._late_tick:
+            self._late_tick.pop(request, None)
         return kv_tokens, self._due.pop(request) - self.clock
 
     def steps_to_event(self) -> int:
@@ -106,8 +110,9 @@ class Cohort:
         """Count the members whose reservation is used up to its last block among the growing ones."""
         late = self._late
         while late and late[0][0] <= self.clock:
-            request = heappop(late)[1]
-            if request in self.base and request not in self._growing:
+            tick, request = heappop(late)
+            if self._late_tick.get(request) == tick:
+                del self._late_tick[request]
                 phase = -self.base[request] % self._block
                 self._phases[phase] += 1
                 self._growing[request] = phase

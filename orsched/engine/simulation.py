@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 
 import numpy as np
@@ -64,6 +65,8 @@ def simulate(
     require_fit(workload, fleet)
     sequence = _sequence(seed)
     requests = Requests(workload, policy)
+    if epoch_limit is not None and epoch_limit < 1:
+        raise InputError(f"epoch_limit = {epoch_limit}: must be >= 1, or None for no limit")
     limit = sys.maxsize if epoch_limit is None else epoch_limit
     alone = fleet.size == 1
     calendar = Calendar()
@@ -97,7 +100,8 @@ class _Arrivals:
         self._check = check
         self._following = 0
         self._next = calendar.urgent_appointment(self._arrive)
-        self._next.book(self._times[0])
+        self._calendar = calendar
+        self._book(self._times[0])
 
     def _arrive(self, now_s: float) -> None:
         """Admit all requests that arrive at this instant and book the next arrival."""
@@ -110,8 +114,9 @@ class _Arrivals:
             following += 1
         self._following = following
         if following < last:
-            self._next.book(times[following])
+            self._book(times[following])
         else:
+            self._calendar.next_arrival_s = math.inf
             for instance in self._instances:
                 instance.closed = True
         for instance in touched:
@@ -125,9 +130,15 @@ class _Arrivals:
                 if not instance.stream.busy:
                     instance.check_integrity()
 
+    def _book(self, time_s: float) -> None:
+        self._calendar.next_arrival_s = time_s
+        self._next.book(time_s)
+
     def _admit(self, request: int) -> Instance:
         view = self._view
         target = self._route(view, request)
+        if not isinstance(target, int | np.integer):
+            raise InputError(f"router returned {target!r} for request {request}: give the number of an instance")
         if not 0 <= target < len(self._instances):
             raise InputError(f"router sent request {request} to instance {target} of {view.size}")
         view.routed += 1

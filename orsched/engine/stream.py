@@ -19,6 +19,13 @@ if TYPE_CHECKING:
     from orsched.policy import Policy
 
 
+SNAP = 1e-9
+"""Share of an epoch within which an arrival counts as happening at an iteration's end, whatever the rounding."""
+
+MOST_IDLE_WAKES = 10_000
+"""Times in a row that a policy may put off all work after the last arrival before it is said to idle forever."""
+
+
 class Stream:
     """Runs one instance's iterations, an epoch at a time.
 
@@ -38,8 +45,8 @@ class Stream:
     epoch_limit : int
         Most iterations per epoch.
     alone : bool
-        Whether the instance is the whole fleet. Then the calendar's next event is its own next arrival, and an
-        epoch that the arrival will cut short is cut at once.
+        Whether the instance is the whole fleet. Then the next arrival is its own, and an epoch that the arrival will
+        cut short is cut at once.
     """
 
     def __init__(self, instance: Instance, policy: Policy, calendar: Calendar, epoch_limit: int, alone: bool) -> None:
@@ -69,23 +76,26 @@ class Stream:
         self._blocks = 0
         self._wakes = True
         self._idle_until_s = math.inf
+        self._idle_wakes = 0
 
     def resume(self, now_s: float) -> None:
         """Plan from `now_s` on, running epochs for as long as nothing else can happen before they end."""
-        next_s = self._calendar.next_s()
+        calendar = self._calendar
+        next_s = calendar.next_s()
         while True:
             self._begin(now_s)
             if not self.busy:
-                if self._idle_until_s < math.inf:
+                if self._idle_until_s < math.inf and not self._finished():
                     self._book(self._idle_until_s)
                 return
-            if self.end_s >= next_s:
-                if self._alone and self._wakes and self._steps > 1:
-                    self._shorten(next_s)
+            end_s = self.end_s
+            if end_s + SNAP * (end_s - now_s) >= next_s:
+                if self._alone and self._wakes and self._steps > 1 and calendar.next_arrival_s < self.end_s:
+                    self._shorten(calendar.next_arrival_s)
                 self._book(self.end_s)
                 return
             self._finish()
-            now_s = self.end_s
+            now_s = end_s
 
     def on_arrival(self, now_s: float) -> None:
         """React to an arrival on this instance."""
@@ -96,8 +106,8 @@ class Stream:
 
     def on_close(self, now_s: float) -> None:
         """React to the news that nothing will arrive any more."""
-        if not self.busy and self._instance.in_system:
-            self.resume(now_s)
+        if self.busy or self._instance.in_system:
+            self.on_arrival(now_s)
 
     def tokens_appended_by(self, now_s: float) -> int:
         """KV tokens the epoch in flight has appended by `now_s`."""
@@ -118,6 +128,10 @@ class Stream:
     def _on_time(self, now_s: float) -> None:
         if self.busy:
             if now_s < self.end_s:
+                return
+            arrival_s = self._calendar.next_arrival_s
+            if arrival_s - self.end_s <= SNAP * (self.end_s - self._start_s):
+                self._book(arrival_s)  # a request arrives at this very boundary: it comes first
                 return
             self._finish()
         self.resume(now_s)
@@ -189,6 +203,8 @@ class Stream:
         if seqs > self._max_num_seqs:
             raise self._too_many(seqs)
         steps = plan.max_steps if plan.max_steps < self._epoch_limit else self._epoch_limit
+        if steps < 1:
+            raise PlanError(f"policy {self._policy_name!r} asked for {steps} iterations: max_steps must be >= 1")
         for cohort in self._cohorts:
             if cohort.base:
                 event = cohort.steps_to_event()
@@ -218,16 +234,28 @@ class Stream:
     def _go_idle(self, plan: Plan, now_s: float) -> None:
         instance = self._instance
         self.busy = False
-        if instance.closed and instance.in_system and plan.until_s == math.inf:
+        if plan.until_s <= now_s:
+            raise PlanError(
+                f"t = {now_s:.6g} s, instance {instance.index}: policy {self._policy_name!r} idles until "
+                f"{plan.until_s:.6g} s, which is not later"
+            )
+        if not instance.closed or not instance.in_system:
+            return
+        self._idle_wakes += 1
+        if plan.until_s == math.inf or self._idle_wakes > MOST_IDLE_WAKES:
             raise PlanError(
                 f"t = {now_s:.6g} s, instance {instance.index}: policy {self._policy_name!r} runs nothing although "
                 f"{instance.in_system} requests are in the system and no more arrive"
             )
 
+    def _finished(self) -> bool:
+        """Whether nothing is left to do here, ever."""
+        return self._instance.closed and not self._instance.in_system
+
     def _shorten(self, time_s: float) -> bool:
         """End the epoch in flight at the end of the iteration running at `time_s`; whether that is earlier."""
         curve = self._curves[self._seqs]
-        steps, total = curve.count_to_reach(self._kv, self._seqs, self._steps, time_s - self._start_s)
+        steps, total = curve.count_to_reach(self._kv, self._seqs, self._steps, time_s - self._start_s, SNAP)
         if steps == self._steps:
             return False
         blocks = self._need(steps)
@@ -240,6 +268,7 @@ class Stream:
         """Apply the iterations of the epoch that has just ended."""
         instance = self._instance
         steps, end_s = self._steps, self.end_s
+        self._idle_wakes = 0
         self.busy = False
         self.view.iterations += steps
         chunks = self._chunks

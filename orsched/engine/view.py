@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from orsched.errors import InformationError
@@ -11,7 +12,6 @@ from orsched.policy import Information
 if TYPE_CHECKING:
     import numpy as np
 
-    from orsched.engine.cohort import Cohort
     from orsched.engine.index import LeastIndex
     from orsched.engine.instance import Instance
 
@@ -29,8 +29,8 @@ class InstanceView:
         Waiting requests of class 0 in queue order (all of them, for a policy without classes).
     prefilling : mapping of int to int
         Admitted requests whose prompt is partly processed -> tokens done, in order of admission.
-    running : mapping of int to Cohort or None
-        All admitted requests in order of admission -> their cohort, None while prefilling.
+    running : collection of int
+        All admitted requests, prefilling or decoding, in order of admission.
     max_num_seqs : int
         Most requests the instance takes in one batch.
     prompt_tokens : sequence of int
@@ -57,8 +57,8 @@ class InstanceView:
         self._instance = instance
         self._ledger = instance.ledger
         self.waiting: Collection[int] = instance.queues[0]
-        self.prefilling: Mapping[int, int] = instance.prefilling
-        self.running: Mapping[int, Cohort | None] = instance.running
+        self.prefilling: Mapping[int, int] = MappingProxyType(instance.prefilling)
+        self.running: Collection[int] = instance.running.keys()
         self.max_num_seqs = instance.hardware.max_num_seqs
         self.prompt_tokens: Sequence[int] = instance.requests.prompt_target
         self.now_s = 0.0
@@ -102,24 +102,32 @@ class InstanceView:
         """Blocks that `tokens` KV tokens of one request occupy."""
         return -(-tokens // self._ledger.block_tokens)
 
-    def growth_blocks(self) -> int:
-        """New blocks that one decode iteration of every cohort takes."""
+    def growth_blocks(self, cohorts: Iterable[int] | None = None) -> int:
+        """New blocks that one decode iteration of the given cohorts takes; None: of all of them."""
+        every = self._instance.cohorts
         blocks = 0
-        for cohort in self._instance.cohorts:
+        for cohort in every if cohorts is None else [every[c] for c in cohorts]:
             blocks += cohort.blocks_needed(1)
         return blocks
 
     def held_blocks(self, request: int) -> int:
         """Blocks that preempting a running `request` would free."""
-        instance = self._instance
-        cohort = instance.running[request]
-        cached = instance.prefilling[request] if cohort is None else cohort.base[request] + cohort.clock
-        return max(instance.ledger.held[request], self.blocks_for(cached))
+        return max(self._ledger.held[request], self.blocks_for(self.cached_tokens(request)))
+
+    def cached_tokens(self, request: int) -> int:
+        """KV tokens a running `request` has cached."""
+        cohort = self._instance.running[request]
+        return self.prefilling[request] if cohort is None else cohort.base[request] + cohort.clock
 
     def needs_block(self, request: int) -> bool:
         """Whether a running `request` takes a new block in its next decode iteration."""
         cohort = self._instance.running[request]
         return cohort is not None and cohort.needs_block(request)
+
+    def cohort_of(self, request: int) -> int | None:
+        """Number of the cohort a running `request` decodes in; None while it prefills."""
+        cohort = self._instance.running[request]
+        return None if cohort is None else self._instance.cohorts.index(cohort)
 
     def prompt_left(self, request: int) -> int:
         """Tokens still to process before `request` emits its next token (recomputation included)."""

@@ -71,16 +71,20 @@ class PiecewiseLinear:
             run = min(count, max(1, math.ceil((self.breaks[p] - x) / step)))
         return run, self.intercepts[p] + self.slopes[p] * x, self.slopes[p] * step
 
-    def count_to_reach(self, x0: float, step: float, count: int, elapsed: float) -> tuple[int, float]:
+    def count_to_reach(
+        self, x0: float, step: float, count: int, elapsed: float, snap: float = 0.0
+    ) -> tuple[int, float]:
         """Smallest ``k`` in ``1..count`` whose `total` is at least `elapsed`, and that total.
+
+        A total that falls short by no more than `snap` times the first term counts as reached.
 
         This is an arrival's view of an epoch: the end of the iteration in flight at `elapsed` seconds
         after its start. Returns `count` when the whole sum is shorter than `elapsed`.
         """
+        elapsed -= snap * self(x0)
         if not self.breaks:
             slope = self.slopes[0]
-            k, total = _terms_to_reach(self.intercepts[0] + slope * x0, slope * step, count, elapsed)
-            return k, total
+            return _terms_to_reach(self.intercepts[0] + slope * x0, slope * step, count, elapsed)
         total, done = 0.0, 0
         while done < count and (total < elapsed or not done):
             run, value, slope = self.run_from(x0 + done * step, step, count - done)

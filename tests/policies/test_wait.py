@@ -93,9 +93,9 @@ def test_stage_counts_never_exceed_the_threshold_and_nothing_is_evicted(variant)
         nonlocal peak
         for j, limit in enumerate(chosen.per_class):
             progress = {}
-            for request, cohort in view.running.items():
-                if cohort is view._instance.cohorts[j]:
-                    stage = cohort.base[request] + cohort.clock - view.input_tokens(request)
+            for request in view.running:
+                if view.cohort_of(request) == j:
+                    stage = view.cached_tokens(request) - view.input_tokens(request)
                     progress[stage] = progress.get(stage, 0) + 1
             assert max(progress.values(), default=0) <= limit
         peak = max(peak, view.capacity_blocks - view.free_blocks)
