@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import policies
 from experiments.experiment import Experiment
-from experiments.source import WorkloadLike, source_of
 from orsched.errors import InputError
 from orsched.fleet import Fleet
 from orsched.policy import Information, Policy, only_instance
 from orsched.workloads import Workload
+from orsched.workloads.sources import WorkloadSource
 
 DEFAULT_ROUTER = "jsq"
 """Router of a fleet of several instances when neither the experiment nor the policy names one."""
@@ -57,16 +57,16 @@ def _built(policy: str | Policy, tuned_on: Workload, experiment: Experiment) -> 
 
 
 def wait_with_thresholds(
-    workload: WorkloadLike, fleet: Fleet, load: float, thresholds: Sequence[int], stage_iterations: int = 1
+    source: WorkloadSource, fleet: Fleet, load: float, thresholds: Sequence[int], stage_iterations: int = 1
 ) -> Policy:
-    """Build WAIT with given thresholds, checked against its conditions for `workload` at `load`.
+    """Build WAIT with given thresholds, checked against its conditions for `source` at `load`.
 
     Raises
     ------
     InputError
         When the thresholds violate WAIT's conditions there; the message gives both sides.
     """
-    representative = source_of(workload).whole().at_load(load, fleet)
+    representative = source.whole().at_load(load, fleet)
     return policies.Wait().with_thresholds(thresholds, representative, fleet, stage_iterations)
 
 

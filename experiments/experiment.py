@@ -13,6 +13,7 @@ from orsched.request import SLO
 from orsched.warmup import warm_up
 
 MOST_REQUESTS = 50_000_000
+LEAST_LOAD, MOST_LOAD = 1e-6, 1e6
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,8 @@ class Experiment:
         for load in self.loads:
             if not (load > 0 and math.isfinite(load)):
                 raise InputError(f"load {load!r}: must be a positive, finite number")
+            if not LEAST_LOAD <= load <= MOST_LOAD:
+                raise InputError(f"load {load!r}: must be between {LEAST_LOAD:g} and {MOST_LOAD:g}")
         _require_whole("requests", self.requests, 2, MOST_REQUESTS)
         _require_whole("replications", self.replications, 1)
         _require_whole("seed", self.seed, 0)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from experiments.build import Unavailable, built_policies
 from experiments.experiment import Experiment
 from experiments.replication import Path, Task, replicate
-from experiments.source import notices_of, source_of, without_oversized
+from experiments.source import notices_of, source_for
 from orsched.errors import InputError
 from orsched.fitting import require_fit
 from orsched.policy import Policy
@@ -72,9 +72,7 @@ def run_experiment(
     OrschedError
         On input that cannot be used, before any simulation where possible.
     """
-    source = source_of(experiment.workload)
-    if experiment.drop_oversized:
-        source = without_oversized(source, experiment.fleet)
+    source = source_for(experiment.workload, experiment.fleet, experiment.drop_oversized)
     require_fit(source.whole(), experiment.fleet)
     policies = {load: built_policies(experiment, source.whole(), load) for load in experiment.loads}
     runnable = {load: tuple(p for p in built if isinstance(p, Policy)) for load, built in policies.items()}

@@ -33,6 +33,12 @@ def source_of(workload: WorkloadLike) -> WorkloadSource:
     return workload
 
 
+def source_for(workload: WorkloadLike, fleet: Fleet, drop: bool) -> WorkloadSource:
+    """The source that `workload` means, without the requests too large for `fleet` if they are to be dropped."""
+    source = source_of(workload)
+    return without_oversized(source, fleet) if drop else source
+
+
 def without_oversized(source: WorkloadSource, fleet: Fleet) -> WorkloadSource:
     """The trace without the requests that no instance of `fleet` can hold.
 

@@ -57,7 +57,7 @@ def only_instance(view: FleetView, request: int, /) -> int:
     if view.size != 1:
         raise InputError(
             f"the policy has no router but the fleet has {view.size} instances; "
-            "give it one, for example policy.routed_by(RoundRobin())"
+            "give it one, for example policy.routed_by(policies.get_router('jsq'))"
         )
     return 0
 

@@ -19,7 +19,7 @@ class TokenBudget:
 
     Every decode takes one token. A prompt in progress takes what is left of the budget; new prompts follow in order of
     arrival, cut to the budget. When decode growth does not fit, the last admitted request is preempted
-    and recomputed; the step that preempts admits nobody.
+    and recomputed; the step that preempts admits nobody, and a prompt in progress pauses for that step.
 
     Parameters
     ----------

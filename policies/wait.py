@@ -160,13 +160,13 @@ class Wait:
             When they violate WAIT's conditions for `workload` on `fleet`.
         """
         bins = LengthBins.quantiles(workload, self.input_bins, self.output_bins)
-        profiles = class_profiles(workload, bins.classify(workload), fleet.size)
+        profiles = class_profiles(workload, bins.classify(workload), bins.count, fleet.size)
         chosen = check_thresholds(per_class, profiles, fleet.hardware, stage_iterations)
         return wait_policy("wait", Waiting(chosen.per_class, stage_iterations), bins, chosen)
 
     def _solve(self, workload: Workload, fleet: Fleet) -> tuple[LengthBins, WaitThresholds]:
         bins = LengthBins.quantiles(workload, self.input_bins, self.output_bins)
-        profiles = class_profiles(workload, bins.classify(workload), fleet.size)
+        profiles = class_profiles(workload, bins.classify(workload), bins.count, fleet.size)
         return bins, choose_thresholds(profiles, fleet.hardware)
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from orsched.errors import InputError
 from orsched.service import Batch, ServiceModel
 from orsched.work import Floats, Ints
 from orsched.workloads import Workload
@@ -43,9 +42,10 @@ class ClassProfile:
 
     @classmethod
     def of(cls, rate_per_s: float, input_tokens: Ints, output_tokens: Ints) -> ClassProfile:
-        """Profile of a class from the lengths of its requests (int arrays of shape ``(n,)``)."""
+        """Profile of a class from the lengths of its requests (int arrays of shape ``(n,)``); none: all zero."""
         if len(input_tokens) == 0:
-            raise InputError("a WAIT class needs at least one request to learn its lengths from")
+            none = np.zeros(1)
+            return cls(0.0, 0.0, 0.0, none, none, none)
         longest = int(output_tokens.max())
         emitted = np.arange(longest)
         ended = np.bincount(output_tokens, minlength=longest + 1)[1:]
@@ -65,11 +65,11 @@ class ClassProfile:
         )
 
 
-def class_profiles(workload: Workload, class_of: Ints, instances: int) -> tuple[ClassProfile, ...]:
-    """Profiles of classes ``0 .. max(class_of)``, arrivals split evenly over `instances`."""
+def class_profiles(workload: Workload, class_of: Ints, classes: int, instances: int) -> tuple[ClassProfile, ...]:
+    """Profiles of `classes` classes (some may be empty), arrivals split evenly over `instances`."""
     share = workload.rate_per_s / len(workload) / instances
     profiles = []
-    for j in range(int(class_of.max()) + 1):
+    for j in range(classes):
         rows = class_of == j
         inputs, outputs = workload.input_tokens[rows], workload.output_tokens[rows]
         profiles.append(ClassProfile.of(share * float(rows.sum()), inputs, outputs))

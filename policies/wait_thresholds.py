@@ -68,7 +68,7 @@ def check_thresholds(
             f"thresholds {tuple(per_class)} need {seats:.0f} requests in a batch, at most "
             f"{hardware.max_num_seqs} fit; lower them or lengthen the stages"
         )
-    tightest = min(n / p.rate_per_s for n, p in zip(per_class, profiles, strict=True))
+    tightest = min(n / p.rate_per_s for n, p in zip(per_class, profiles, strict=True) if p.rate_per_s > 0)
     if cycle > tightest * (1 + 1e-12):
         raise InputError(
             f"thresholds {tuple(per_class)} violate Delta^pi <= n_j / lambda_j: a full cycle takes {cycle:.6g} s, "

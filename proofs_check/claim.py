@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from orsched.errors import InputError
+
 Instance = Mapping[str, Any]
 Outcome = Literal["holds", "refuted", "fails"]
 
@@ -71,7 +73,9 @@ class Verdict:
 
 
 def check(claim: Claim, seed: int = 0, instances: int | None = None) -> Verdict:
-    """Draw instances and report the tightest; deterministic for a seed."""
+    """Draw instances and report the tightest; deterministic for a seed (a whole number >= 0)."""
+    if seed < 0:
+        raise InputError(f"seed = {seed}: must be >= 0")
     rng = np.random.default_rng(np.random.SeedSequence([seed, *claim.name.encode()]))
     count = claim.instances if instances is None else instances
     tightest: tuple[float, Instance] | None = None

@@ -47,5 +47,6 @@ CLAIMS = (
         "docs/bounds.md (ours)",
         _random_run,
         _least_gap,
+        instances=25,
     ),
 )

@@ -21,7 +21,7 @@ from orsched.installation import PACKAGES
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = Path(sysconfig.get_path("scripts"))
-HEAVY = ("highspy", "joblib", "matplotlib", "pandas", "pulp", "pyarrow", "pydantic", "scipy", "simpy")
+HEAVY = ("highspy", "joblib", "matplotlib", "pandas", "pulp", "pyarrow", "scipy", "simpy")
 MAX_LINES = 500
 MAX_MEDIAN_LINES = 110
 IMPORT_LIMIT_S = 0.4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Sequence
 
@@ -26,6 +27,9 @@ def main(args: Sequence[str] | None = None) -> int:
     int
         0: done. 1: ``doctor`` found something. 2: input that cannot be used. 130: interrupted.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without ± shows ? instead of failing
     try:
         app(args=None if args is None else list(args), prog_name="orsched")
     except SystemExit as stop:

@@ -13,6 +13,7 @@ from orsched.errors import InputError
 if TYPE_CHECKING:
     from orsched.fleet import Fleet
     from orsched.policy import Policy
+    from orsched.workloads.sources import WorkloadSource
 
 
 def evaluate(
@@ -39,14 +40,18 @@ def evaluate(
     from experiments.experiment import Experiment
     from experiments.progress import progress_bar
     from experiments.render.evaluation import to_rich
+    from experiments.source import source_for
 
     fleet = options.fleet_of(hardware, instances)
+    chosen: str | Policy = policy
+    if thresholds is not None:
+        chosen = _wait(policy, source_for(workload, fleet, drop_oversized), fleet, load, thresholds, stage_iterations)
+    elif stage_iterations != 1:
+        raise InputError("--stage-iterations goes with --thresholds")
     experiment = Experiment(
         workload=workload,
         fleet=fleet,
-        policies=(
-            policy if thresholds is None else _wait(policy, workload, fleet, load, thresholds, stage_iterations),
-        ),
+        policies=(chosen,),
         loads=(load,),
         requests=requests,
         replications=replications,
@@ -67,10 +72,12 @@ def evaluate(
         output_console().print(to_rich(found))
 
 
-def _wait(policy: str, workload: str, fleet: Fleet, load: float, thresholds: str, stage_iterations: int) -> Policy:
+def _wait(
+    policy: str, source: WorkloadSource, fleet: Fleet, load: float, thresholds: str, stage_iterations: int
+) -> Policy:
     from experiments.build import wait_with_thresholds
 
     if policy != "wait":
         raise InputError(f"--thresholds is for policy 'wait', not for {policy!r}")
     per_class = options.split_counts("--thresholds", thresholds)
-    return wait_with_thresholds(workload, fleet, load, per_class, stage_iterations)
+    return wait_with_thresholds(source, fleet, load, per_class, stage_iterations)

@@ -16,13 +16,16 @@ class Calendar:
     ----------
     next_arrival_s : float
         When the next request arrives; infinity when none will.
+    last_arrival_s : float
+        When the last request arrived; minus infinity before the first.
     """
 
-    __slots__ = ("_env", "next_arrival_s")
+    __slots__ = ("_env", "last_arrival_s", "next_arrival_s")
 
     def __init__(self) -> None:
         self._env = simpy.Environment()
         self.next_arrival_s = math.inf
+        self.last_arrival_s = -math.inf
 
     def appointment(self, callback: Callable[[float], None]) -> Appointment:
         """An appointment that calls ``callback(time_s)``; book it to make it happen."""

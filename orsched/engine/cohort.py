@@ -18,7 +18,18 @@ class Cohort:
         KV allocation unit of the instance's ledger.
     """
 
-    __slots__ = ("_block", "_due", "_finish", "_growing", "_late", "_late_tick", "_phases", "base", "clock", "kv_tokens")
+    __slots__ = (
+        "_block",
+        "_due",
+        "_finish",
+        "_growing",
+        "_late",
+        "_late_tick",
+        "_phases",
+        "base",
+        "clock",
+        "kv_tokens",
+    )
 
     def __init__(self, block_tokens: int) -> None:
         self._block = block_tokens

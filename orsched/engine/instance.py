@@ -99,7 +99,10 @@ class Instance:
         if not 0 < tokens <= left:
             raise self._refuse(request, now_s, f"was given a chunk of {tokens} tokens, {left} are left")
         held = done + tokens
-        self.ledger.reserve(request, held if held > reserve else reserve)
+        try:
+            self.ledger.reserve(request, held if held > reserve else reserve)
+        except PlanError as error:
+            raise self._refuse(request, now_s, f"does not fit: {error}") from None
         return done
 
     def finish_chunk(self, chunk: Chunk, end_s: float) -> None:

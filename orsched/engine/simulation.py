@@ -107,6 +107,7 @@ class _Arrivals:
         """Admit all requests that arrive at this instant and book the next arrival."""
         times, following, last = self._times, self._following, len(self._times)
         self._view.now_s = now_s
+        self._calendar.last_arrival_s = now_s
         touched = {self._admit(following): None}
         following += 1
         while following < last and times[following] == now_s:

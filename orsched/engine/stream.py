@@ -130,10 +130,13 @@ class Stream:
             if now_s < self.end_s:
                 return
             arrival_s = self._calendar.next_arrival_s
-            if arrival_s - self.end_s <= SNAP * (self.end_s - self._start_s):
-                self._book(arrival_s)  # a request arrives at this very boundary: it comes first
+            snap_s = SNAP * (self.end_s - self._start_s)
+            if arrival_s - self.end_s <= snap_s:
+                # A request arrives at this very boundary and comes first. The calendar rounds times, so step past it.
+                self._book(arrival_s + max(snap_s, 8 * math.ulp(arrival_s)))
                 return
             self._finish()
+            now_s = max(self.end_s, self._calendar.last_arrival_s)
         self.resume(now_s)
 
     def _begin(self, now_s: float) -> None:
@@ -177,9 +180,13 @@ class Stream:
         for number in decode:
             if not 0 <= number < len(cohorts):
                 raise PlanError(f"policy {self._policy_name!r} decodes cohort {number}, there are {len(cohorts)}")
+        if len(set(decode)) < len(decode):
+            raise PlanError(f"policy {self._policy_name!r} decodes a cohort twice in one iteration: {decode}")
         return [cohorts[number] for number in decode]
 
     def _start_prefill(self, chunks: tuple[Chunk, ...], now_s: float) -> None:
+        if len(chunks) > 1 and len({chunk.request for chunk in chunks}) < len(chunks):
+            raise PlanError(f"policy {self._policy_name!r} gives a request two chunks in one iteration: {chunks}")
         prompt = past_total = 0
         attention = 0.0
         take_chunk = self._instance.take_chunk
@@ -194,6 +201,9 @@ class Stream:
             raise self._too_many(self._seqs + len(chunks))
         self._steps = 1
         self._blocks = blocks = self._need(1)
+        free = self._instance.ledger.free_blocks
+        if blocks > free:
+            raise self._too_little(free)
         self._instance.ledger.grow(blocks)
         batch = Batch(prompt, attention, past_total, self._seqs, self._kv)
         self.end_s = now_s + self._service.iteration_s(batch, self.point)
@@ -314,8 +324,11 @@ class Stream:
             else:
                 high = middle
         if low == 0:
-            raise PlanError(
-                f"t = {self._start_s:.6g} s, instance {self._instance.index}: decoding {self._seqs} requests needs "
-                f"{self._need(1)} more KV blocks, {free} are free; the policy must preempt"
-            )
+            raise self._too_little(free)
         return low
+
+    def _too_little(self, free: int) -> PlanError:
+        return PlanError(
+            f"t = {self._start_s:.6g} s, instance {self._instance.index}: decoding {self._seqs} requests needs "
+            f"{self._need(1)} more KV blocks, {free} are free; the policy must preempt"
+        )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -96,9 +96,14 @@ class SyntheticSource:
         check_whole(self, "whole_seed", least=0)
 
     def draw(self, n: int, rng: np.random.Generator) -> Workload:
-        """Draw `n` requests; raises InputError unless ``n >= 1``."""
-        return synthetic(self.name, self.arrivals, self.lengths, n, rng)
+        """Draw `n` requests; raises InputError unless ``n >= 1``.
+
+        The context length is that of `whole`, so that it does not depend on the draw (unless a request is longer).
+        """
+        drawn = synthetic(self.name, self.arrivals, self.lengths, n, rng)
+        return replace(drawn, context_tokens=max(drawn.context_tokens, self.whole().context_tokens))
 
     def whole(self) -> Workload:
         """Return the path of `whole_requests` requests drawn with `whole_seed`."""
-        return self.draw(self.whole_requests, np.random.default_rng(self.whole_seed))
+        rng = np.random.default_rng(self.whole_seed)
+        return synthetic(self.name, self.arrivals, self.lengths, self.whole_requests, rng)

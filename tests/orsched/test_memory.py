@@ -4,9 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orsched import DECODE_ALL, Chunk, Fleet, Hardware, Plan, Policy, Workload, simulate
 from orsched.engine.cohort import Cohort
 from orsched.errors import InputError, PlanError
 from orsched.memory import KVLedger
+from orsched.service import Affine
 
 
 @given(
@@ -63,3 +65,20 @@ def test_integrity_check_notices_a_lost_block():
     ledger.used_blocks += 1
     with pytest.raises(AssertionError, match="books say 11 blocks, requests hold 10"):
         ledger.check_integrity([(1, 10)])
+
+
+def test_a_preempted_reservation_leaves_nothing_behind():
+    """Claim: a request that reserved, was preempted and came back with another reservation is booked once."""
+
+    def batch(view):
+        for request in view.waiting:
+            prompt = view.prompt_tokens[request]
+            return Plan((Chunk(request, prompt, 60 if prompt == 10 else 209),))
+        if view.iterations == 20 and len(view.running):
+            return Plan(preempt=(0,), prefill=(Chunk(0, view.input_tokens(0) + 20, 209),))
+        return Plan(max_steps=20 - view.iterations) if view.iterations < 20 else DECODE_ALL
+
+    workload = Workload.of([0.0, 1000.0], [10, 10], [200, 1])
+    fleet = Fleet(Hardware("h", Affine(0.01, 1e-5, 1e-5, 1e-7), 1000))
+    run = simulate(workload, fleet, Policy("returning", batch), check=True)
+    assert run.preemptions.tolist() == [1, 0]

@@ -30,7 +30,7 @@ def poisson(rates, lengths, n, seed=0, name="types"):
 
 
 def profiles_of(workload, hardware_, bins):
-    return class_profiles(workload, bins.classify(workload), 1)
+    return class_profiles(workload, bins.classify(workload), bins.count, 1)
 
 
 def test_cycle_formulas_are_the_papers():
@@ -179,3 +179,16 @@ def test_bins_partition_every_length():
     assert [int(bins(i, o)) for i, o in pairs] == classes.tolist()
     assert bins.count == 6
     assert math.isclose(np.bincount(classes).min(), 1000 / 6, rel_tol=0.3)
+
+
+def test_empty_classes_of_the_grid_are_served_when_they_come():
+    """Claim: a grid cell without a request in the representative workload gets threshold 1 and loses nobody."""
+    rng = np.random.default_rng(3)
+    lengths = rng.integers(1, 400, 900)
+    diagonal = Workload.of(np.cumsum(rng.exponential(0.05, 900)), lengths, lengths)
+    fleet = Fleet(REFERENCE)
+    policy = Wait(3, 3).from_fluid(diagonal.at_load(0.3, fleet), fleet)
+    assert len(policy.settings["thresholds"]) == policy.num_classes == 9
+    other = Workload.of(diagonal.arrival_s, lengths, lengths[::-1].copy()).at_load(0.3, fleet)
+    run = simulate(other, fleet, policy)
+    assert np.isfinite(run.completion_s).all()

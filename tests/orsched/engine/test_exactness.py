@@ -16,8 +16,11 @@ from instances import (
     tight_hardware,
 )
 
-from orsched import Fleet, Policy, Run, Workload, simulate
+from orsched import Fleet, Hardware, Information, Policy, Run, Workload, simulate
+from orsched.service import FULL, Affine, PiecewiseLinear
 from policies import ROUTERS
+from policies.bins import LengthBins
+from policies.wait import KeepDecoding, Waiting
 
 TIMES = ("first_scheduled_s", "first_token_s", "completion_s", "busy_s", "batch_s", "kv_token_s")
 COUNTS = ("preemptions", "iterations", "instance")
@@ -72,3 +75,76 @@ def test_any_epoch_limit_gives_the_same_run(limit):
     fleet = Fleet(tight_hardware(SERVICE_MODELS["hinged"], 5, 16))
     policy = small_variants()[0]
     assert_same(simulate(workload, fleet, policy), simulate(workload, fleet, policy, epoch_limit=limit))
+
+
+@settings(max_examples=150)
+@given(
+    st.sampled_from([Waiting, KeepDecoding]),
+    st.lists(st.integers(1, 4), min_size=2, max_size=2),
+    st.integers(1, 9),
+    seeds,
+    st.sampled_from([1, 7, 16]),
+    st.integers(1, 2),
+)
+def test_epochs_equal_single_iterations_for_wait_at_the_edge_of_memory(batcher, thresholds, stage, seed, block, size):
+    """Claim: the law holds for WAIT with any thresholds and stage length where memory is just the longest request,
+    so that classes evict each other and newcomers wait; nobody is lost."""
+    rng = np.random.default_rng(seed)
+    n = 14
+    workload = Workload.of(np.cumsum(rng.exponential(0.3, n)), rng.integers(1, 15, n), rng.integers(1, 25, n))
+    capacity = -(-int((workload.input_tokens + workload.output_tokens).max() - 1) // block) * block
+    extra = int(rng.integers(0, 30))
+    fleet = Fleet(Hardware("edge", SERVICE_MODELS["affine"], capacity + extra, 8, block), size)
+    policy = Policy(
+        "wait",
+        batcher(tuple(thresholds), stage),
+        information=Information.CLASS,
+        num_classes=2,
+        classify=LengthBins((), (10,)),
+        route=ROUTERS["jsq"],
+    )
+    check_law(workload, fleet, policy)
+
+
+@pytest.mark.parametrize("base", [0.1, 0.05, 0.01, 0.125])
+@settings(max_examples=25)
+@given(name=policy_names, seed=seeds, size=st.integers(1, 2))
+def test_arrivals_on_iteration_boundaries_do_not_break_the_law(base, name, seed, size):
+    """Claim: when arrivals fall exactly on iteration ends (constant iterations, arrivals at multiples), rounding does
+    not decide who is seen first."""
+    rng = np.random.default_rng(seed)
+    ticks = np.sort(rng.integers(0, 80, 12))
+    workload = Workload.of(np.round(ticks * base, 10), rng.integers(1, 9, 12), rng.integers(1, 30, 12))
+    if workload.span_s == 0:
+        return
+    fleet = Fleet(Hardware("steady", Affine(base, 0, 0, 0), 2000, 8), size)
+    policy = build(name, workload, fleet)
+    if policy is not None:
+        check_law(workload, fleet, policy.routed_by(ROUTERS["jsq"]))
+
+
+class Kinked(Affine):
+    """An affine model whose decode time bends upwards twice in the KV tokens."""
+
+    __slots__ = ()
+
+    def iteration_s(self, batch, point=FULL):
+        kv = batch.kv_tokens
+        bends = 2e-5 * max(0.0, kv - 150) + 1e-4 * max(0.0, kv - 400)
+        return Affine.iteration_s(self, batch, point) + bends
+
+    def decode_curve(self, num_seqs, point=FULL):
+        slopes = [self.kv_token_s, self.kv_token_s + 2e-5, self.kv_token_s + 1.2e-4]
+        first = self.base_s + self.sequence_s * num_seqs
+        return PiecewiseLinear([first, first - 2e-5 * 150, first - 2e-5 * 150 - 1e-4 * 400], slopes, [150, 400])
+
+
+@settings(max_examples=60)
+@given(policy_names, seeds, st.sampled_from([1, 16]))
+def test_epochs_equal_single_iterations_on_a_kinked_model(name, seed, block):
+    """Claim: the closed form is exact across the kinks of a piecewise-linear decode curve."""
+    workload = random_workload(seed)
+    fleet = Fleet(tight_hardware(Kinked(0.012, 6e-5, 5e-5, 1e-6), seed, block))
+    policy = build(name, workload, fleet)
+    if policy is not None:
+        check_law(workload, fleet, policy)

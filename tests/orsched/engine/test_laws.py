@@ -117,7 +117,7 @@ def test_a_request_larger_than_the_memory_is_refused_before_anything_runs():
         (lambda view: Plan((Chunk(99, 5),)), "request 99 is not waiting here"),
         (lambda view: Plan((Chunk(0, 10_000),)), "was given a chunk of 10000 tokens, 10 are left"),
         (lambda view: Plan((Chunk(0, 0),)), "was given a chunk of 0 tokens"),
-        (lambda view: Plan((Chunk(0, 10, 10_000),)), "KV overflow"),
+        (lambda view: Plan((Chunk(0, 10, 10_000),)), "instance 0: request 0 does not fit: KV overflow"),
         (lambda view: Plan(preempt=(0,)), "cannot be preempted"),
     ],
 )
@@ -180,6 +180,9 @@ def test_a_negative_seed_is_refused():
         (Policy("far", lambda view: Plan((Chunk(0, 10, cohort=3),))), "sent to cohort 3, there are 1"),
         (Policy("back", lambda view: Plan((Chunk(0, 10, cohort=-1),))), "sent to cohort -1"),
         (Policy("other", lambda view: Plan(decode=(2,))), "decodes cohort 2, there are 1"),
+        (Policy("twice", lambda view: Plan(decode=(0, 0))), "decodes a cohort twice"),
+        (Policy("halves", lambda view: Plan((Chunk(0, 5), Chunk(0, 5)))), "two chunks in one iteration"),
+        (Policy("stuck", lambda view: Plan(decode=(), until_s=view.now_s)), "which is not later"),
         (Policy("wild", lambda view: IDLE, num_classes=2, classify=lambda i, o: 7), "classified request 0 as 7"),
     ],
 )
@@ -195,3 +198,33 @@ def test_context_length_is_that_of_the_whole():
     workload = Workload.of([0.0, 1.0, 2.0], [10, 500, 10], [5, 5, 5])
     assert workload.head(1).context_tokens == 505
     assert workload.resample(2, np.random.default_rng(0)).context_tokens == 505
+
+
+def test_a_limit_of_no_iterations_is_refused():
+    """Claim: step and epoch limits below one are errors, not endless runs."""
+
+    def none_at_all(view):
+        chunks = tuple(Chunk(r, view.prompt_tokens[r]) for r in view.waiting)
+        return Plan(chunks) if chunks else Plan(max_steps=0)
+
+    fleet = Fleet(tight_hardware(AFFINE, 1, 1))
+    workload = Workload.of([0.0], [10], [5])
+    with pytest.raises(PlanError, match="max_steps must be >= 1"):
+        simulate(workload, fleet, Policy("none", none_at_all))
+    with pytest.raises(InputError, match="epoch_limit = 0"):
+        simulate(workload, fleet, Policy("idle", lambda view: IDLE), epoch_limit=0)
+
+
+def test_a_policy_that_polls_ends_with_the_work_and_is_stopped_when_it_never_works():
+    """Claim: timed idling ends when all is served; putting off the last work for ever is a PlanError."""
+
+    def polling(view):
+        for request in view.waiting:
+            return Plan((Chunk(request, view.prompt_tokens[request]),))
+        return DECODE_ALL if view.running else Plan(decode=(), until_s=view.now_s + 1.0)
+
+    fleet = Fleet(tight_hardware(AFFINE, 1, 1))
+    workload = Workload.of([0.0, 3.5], [10, 10], [5, 5])
+    assert np.isfinite(simulate(workload, fleet, Policy("polling", polling)).completion_s).all()
+    with pytest.raises(PlanError, match="runs nothing although"):
+        simulate(workload, fleet, Policy("lazy", lambda view: Plan(decode=(), until_s=view.now_s + 1.0)))
