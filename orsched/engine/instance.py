@@ -75,7 +75,7 @@ class Instance:
         """Queue a newly routed request."""
         requests = self.requests
         requests.instance[request] = self.index
-        self._queue_of(request).push(request)
+        (self._queue_of(request) if self._classified else self.queues[0]).push(request)
         self.in_system += 1
         if self.watchers:
             self.notify()
@@ -151,7 +151,7 @@ class Instance:
         self.ledger.release(request, tokens)
         self.resident_tokens -= tokens
         requests.preemptions[request] += 1
-        self._queue_of(request).push_back(request)
+        (self._queue_of(request) if self._classified else self.queues[0]).push_back(request)
 
     def kv_tokens_at(self, now_s: float) -> int:
         """KV tokens cached by the iterations finished at `now_s`."""
@@ -174,8 +174,6 @@ class Instance:
         assert self.in_system == waiting + len(self.running)
 
     def _queue_of(self, request: int) -> WaitingQueue:
-        if not self._classified:
-            return self.queues[0]
         class_id = self.requests.class_of(request)
         if not 0 <= class_id < len(self.queues):
             raise PlanError(f"the policy classified request {request} as {class_id}, it has {len(self.queues)} classes")
@@ -186,7 +184,7 @@ class Instance:
             raise self._refuse(request, now_s, "is already decoding and has no prompt left to process")
         requests = self.requests
         try:
-            self._queue_of(request).remove(request)
+            (self._queue_of(request) if self._classified else self.queues[0]).remove(request)
         except (ValueError, IndexError):
             raise self._refuse(request, now_s, "is not waiting here") from None
         self.running[request] = None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from orsched.errors import InformationError
@@ -57,7 +56,7 @@ class InstanceView:
         self._instance = instance
         self._ledger = instance.ledger
         self.waiting: Collection[int] = instance.queues[0]
-        self.prefilling: Mapping[int, int] = MappingProxyType(instance.prefilling)
+        self.prefilling: Mapping[int, int] = instance.prefilling
         self.running: Collection[int] = instance.running.keys()
         self.max_num_seqs = instance.hardware.max_num_seqs
         self.prompt_tokens: Sequence[int] = instance.requests.prompt_target
