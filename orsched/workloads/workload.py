@@ -128,11 +128,6 @@ class Workload:
         """Work of each request."""
         return RequestWork.of(self.input_tokens, self.output_tokens)
 
-    @property
-    def max_total_tokens(self) -> int:
-        """Largest prompt plus output among these requests, tokens."""
-        return int(np.max(self.input_tokens + self.output_tokens))
-
     def load_on(self, fleet: Fleet) -> float:
         """Load of this workload on `fleet`: 1 is the edge of the planning LP's capacity region."""
         return load(self.rate_per_s, self.work, fleet)
