@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from fluid.congestion import congestion_bound_s
-from fluid.critical_path import CriticalPaths
-from fluid.latency import SrptFamily
-from fluid.makespan import planning_makespan_s
+from fluid.pathwise.congestion import congestion_bound_s
+from fluid.pathwise.critical_path import CriticalPaths
+from fluid.pathwise.latency import SrptFamily
+from fluid.pathwise.makespan import planning_makespan_s
 from fluid.subject import subject
 from orsched.bound import Bound
 from orsched.fitting import require_fit

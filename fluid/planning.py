@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from fluid.certify import certify
-from fluid.critical_path import CriticalPaths
 from fluid.demand import Demand, Rates
-from fluid.minorants import sound_minorants
+from fluid.pathwise.critical_path import CriticalPaths
+from fluid.pathwise.minorants import sound_minorants
 from fluid.programme import LinearProgramme, Solution, SolverError, solve
 from fluid.subject import fleet_subject, subject
 from orsched.bound import Bound, Validity
@@ -120,7 +120,7 @@ def planning_programme(
 
     Valid for every policy: sum minorant m over all iterations of all instances that end by H. Their
     durations add up to at most ``n H``; completed requests contribute at least ``work_mj`` each
-    (recomputation never costs less than the decode it replaces, `fluid.minorants.recompute_proof`);
+    (recomputation never costs less than the decode it replaces, `fluid.pathwise.minorants.recompute_proof`);
     unfinished requests contribute at least zero. Each iteration holds at most C tokens of KV and B_max
     requests. So the true completions and iterations are feasible.
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fluid import bounds
-from fluid.makespan import planning_makespan_s
+from fluid.pathwise.makespan import planning_makespan_s
 from orsched.bound import best_bound
 from orsched.catalogue import Hardware
 from orsched.errors import InputError
@@ -15,7 +15,7 @@ from orsched.load import load_terms, solve_load
 from orsched.metrics import METRICS
 from orsched.service import Affine, Batch, Hinged
 from orsched.workloads import Workload
-from tests.fluid.schedules import best_value, instances, random_schedule
+from tests.support.schedules import best_value, instances, random_schedule
 
 
 def measured(workload, first, done):

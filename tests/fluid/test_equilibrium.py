@@ -13,7 +13,7 @@ from orsched.errors import InputError
 from orsched.fleet import Fleet
 from orsched.service import Affine, Batch, Hinged
 from orsched.workloads import Workload
-from tests.fluid.schedules import SECONDS, service_models
+from tests.support.schedules import SECONDS, service_models
 
 D0, D1 = 0.0102484863577943, 3.877682025836559e-07
 CAPACITY = 137_000

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from fluid import ClassRate, capacity, pathwise_capacity, planned_load
 from fluid.demand import Rates
-from fluid.minorants import sound_minorants
+from fluid.pathwise.minorants import sound_minorants
 from fluid.planning import planning_programme
 from orsched.catalogue import Hardware
 from orsched.fleet import Fleet
@@ -18,7 +18,7 @@ from orsched.load import load
 from orsched.service import Affine, Hinged
 from orsched.work import RequestWork
 from orsched.workloads import Workload
-from tests.fluid.schedules import instances, random_schedule, service_models
+from tests.support.schedules import instances, random_schedule, service_models
 
 types = st.lists(st.tuples(st.floats(0.01, 3), st.integers(1, 300), st.integers(1, 100)), min_size=1, max_size=5).map(
     lambda rows: [ClassRate(*row) for row in rows]

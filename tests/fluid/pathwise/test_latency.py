@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fluid.latency import Choice, SrptFamily, job_sizes_s, kv_volume
+from fluid.pathwise.latency import Choice, SrptFamily, job_sizes_s, kv_volume
 from orsched.catalogue import Hardware
 from orsched.fleet import Fleet
 from orsched.service import Affine
 from orsched.work import RequestWork
 from orsched.workloads import Workload
-from tests.fluid.schedules import instances, random_schedule
+from tests.support.schedules import instances, random_schedule
 
 few = st.lists(st.integers(1, 60), min_size=3, max_size=3).map(np.array)
 

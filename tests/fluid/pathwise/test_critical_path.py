@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fluid.critical_path import CriticalPaths, decode_alone_s, prefill_alone_s
-from fluid.minorants import sound_minorants, standalone
+from fluid.pathwise.critical_path import CriticalPaths, decode_alone_s, prefill_alone_s
+from fluid.pathwise.minorants import sound_minorants, standalone
 from orsched.catalogue import Hardware
 from orsched.fleet import Fleet
 from orsched.service import Affine, Batch, Hinged
 from orsched.workloads import Workload
-from tests.fluid.schedules import service_models
+from tests.support.schedules import service_models
 
 
 def chunkings(length):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fluid.srpt import srpt_flow_bound_s, srpt_flow_ticks
+from fluid.pathwise.srpt import srpt_flow_bound_s, srpt_flow_ticks
 from orsched.errors import InputError
 
 jobs = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 6)), min_size=1, max_size=6).map(sorted)

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from fluid.certify import certify
-from fluid.critical_path import CriticalPaths
-from fluid.makespan import planning_makespan_s
-from fluid.minorants import mix, sound_minorants, standalone
+from fluid.pathwise.critical_path import CriticalPaths
+from fluid.pathwise.makespan import planning_makespan_s
+from fluid.pathwise.minorants import mix, sound_minorants, standalone
+from fluid.pathwise.tangents import Progress, participation_s
 from fluid.planning import TOLERANCE
 from fluid.programme import LinearProgramme, SolverError, solve
-from fluid.tangents import Progress, participation_s
 from orsched.fitting import usable_tokens
 from orsched.fleet import Fleet
 from orsched.work import Floats, Ints
@@ -32,7 +32,7 @@ def congestion_bound_s(workload: Workload, fleet: Fleet) -> tuple[Fraction, dict
     """Lower bound on the sum of latencies, proved by a dual vector in exact arithmetic.
 
     *One price.* Give a second of an instance the price c. Every iteration, of length T with b participants,
-    has ``b T + c T >= sum_i phi_c(x_i)`` (`fluid.tangents.participation_s`). Add that up over all
+    has ``b T + c T >= sum_i phi_c(x_i)`` (`fluid.pathwise.tangents.participation_s`). Add that up over all
     iterations: the sum of ``b T`` is at most the sum of latencies, because a participant is in the system
     during the whole iteration, and on n instances the iterations within a period of length A last at most
     ``n A`` together. So, if everything were done within A,
@@ -45,7 +45,7 @@ def congestion_bound_s(workload: Workload, fleet: Fleet) -> tuple[Fraction, dict
 
     *Windows.* A policy may leave some of it until after the last arrival, where time has no price. So the
     time axis is cut into windows, the last one unbounded, and a linear programme chooses how much is done
-    in each: ``d_wj`` participations with the marginal work ``x_j`` of node j (`fluid.tangents.Progress`).
+    in each: ``d_wj`` participations with the marginal work ``x_j`` of node j (`fluid.pathwise.tangents.Progress`).
     ``y_w`` is the presence in window w (the integral of the number in system), ``R_w`` what has arrived and
     is not done at its end:
 

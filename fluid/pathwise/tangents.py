@@ -61,7 +61,7 @@ class Progress:
     Every output token is emitted once. The first is emitted by a prefill, whose chunks have marginal works
     that add up to at least ``beta l + chi l^2 / 2``; the others by a decode that reads ``n`` tokens and has
     marginal work ``gamma + delta n``, or by a re-prefill after a preemption, whose chunks add up to at
-    least as much (`fluid.minorants.recompute_proof`). As phi is increasing, subadditive and not negative,
+    least as much (`fluid.pathwise.minorants.recompute_proof`). As phi is increasing, subadditive and not negative,
     what a request's participations are worth in all is at least ``phi(prefill) + sum over its decodes of
     phi(gamma + delta n)``, for every policy.
 

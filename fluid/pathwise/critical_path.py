@@ -9,7 +9,7 @@ from itertools import combinations
 
 import numpy as np
 
-from fluid.minorants import sound_minorants, standalone
+from fluid.pathwise.minorants import sound_minorants, standalone
 from orsched.fleet import Fleet
 from orsched.service import Minorant
 from orsched.work import Floats, Ints, RequestWork
@@ -33,7 +33,7 @@ def prefill_alone_s(minorants: Sequence[Minorant], input_tokens: Ints) -> Floats
     Parameters
     ----------
     minorants : sequence of Minorant
-        Sound minorants (`fluid.minorants.sound_minorants`); bases may be negative.
+        Sound minorants (`fluid.pathwise.minorants.sound_minorants`); bases may be negative.
     input_tokens : ndarray of int64, shape (n,)
         Prompt lengths.
 
@@ -62,14 +62,14 @@ def decode_alone_s(mixtures: Sequence[Minorant], input_tokens: Ints, from_token:
     """Lower bound on the time between a request's output tokens `from_token` and `to_token`.
 
     Each token after the first is emitted by an iteration of its own that the request takes part in: a
-    decode, or a re-prefill that costs no less (`fluid.minorants.recompute_proof`). The iterations of one
+    decode, or a re-prefill that costs no less (`fluid.pathwise.minorants.recompute_proof`). The iterations of one
     request do not overlap, so their minorants add up:
     ``(t - s)(alpha + gamma) + delta (reads up to t - reads up to s)`` for each mixture with ``alpha >= 0``.
 
     Parameters
     ----------
     mixtures : sequence of Minorant
-        With non-negative base (`fluid.minorants.standalone`).
+        With non-negative base (`fluid.pathwise.minorants.standalone`).
     input_tokens : ndarray of int64, shape (n,)
         Prompt lengths.
     from_token, to_token : ndarray of int64, shape (n,)

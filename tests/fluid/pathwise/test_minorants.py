@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fluid.minorants import mix, recompute_proof, sound_minorants, standalone
+from fluid.pathwise.minorants import mix, recompute_proof, sound_minorants, standalone
 from orsched.load import LoadTerms, solve_load
 from orsched.service import Affine, Batch, Hinged, Minorant
-from tests.fluid.schedules import service_models
+from tests.support.schedules import service_models
 
 batches = st.lists(
     st.tuples(st.booleans(), st.integers(1, 9), st.integers(0, 9)), min_size=1, max_size=5

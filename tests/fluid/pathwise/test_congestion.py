@@ -8,15 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fluid import equilibrium
-from fluid.congestion import best_prices, congestion_bound_s, congestion_programme
-from fluid.minorants import sound_minorants, standalone
+from fluid.pathwise.congestion import best_prices, congestion_bound_s, congestion_programme
+from fluid.pathwise.minorants import sound_minorants, standalone
+from fluid.pathwise.tangents import NODES, Progress, participation_s
 from fluid.programme import solve
-from fluid.tangents import NODES, Progress, participation_s
 from orsched.catalogue import Hardware
 from orsched.fleet import Fleet
 from orsched.service import Affine, Batch, Hinged, Minorant
 from orsched.workloads import Workload
-from tests.fluid.schedules import instances, random_schedule, service_models
+from tests.support.schedules import instances, random_schedule, service_models
 
 bases, prices, works = (st.just(0.0) | st.floats(1e-6, top) for top in (1, 200, 3))
 

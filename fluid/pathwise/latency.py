@@ -9,9 +9,9 @@ from itertools import combinations
 
 import numpy as np
 
-from fluid.critical_path import decode_alone_s
-from fluid.minorants import mix, sound_minorants, standalone
-from fluid.srpt import srpt_flow_bound_s
+from fluid.pathwise.critical_path import decode_alone_s
+from fluid.pathwise.minorants import mix, sound_minorants, standalone
+from fluid.pathwise.srpt import srpt_flow_bound_s
 from orsched.catalogue import Hardware
 from orsched.fitting import usable_tokens
 from orsched.fleet import Fleet
@@ -63,13 +63,13 @@ class SrptFamily:
 
     because each token is emitted by an iteration of its own in which the request holds at least
     ``l_i + (tokens emitted before)`` tokens, the marginal works of chunks telescope, and recomputation never
-    costs less than the decode it replaces (`fluid.minorants.recompute_proof`). With n instances the rates
+    costs less than the decode it replaces (`fluid.pathwise.minorants.recompute_proof`). With n instances the rates
     add up to at most n; letting one job use all of it only relaxes. So the times of the ``k_i``-th tokens
     are completion times of a preemptive schedule of jobs ``p_i``, released at the arrivals, on a machine of
     speed n, and their flow times add up to at least those of SRPT.
 
     *Splits.* After its ``k_i``-th token a request takes at least the critical path of the rest
-    (`fluid.critical_path.decode_alone_s`), and latency is the sum of the two. So for any ``k_i``
+    (`fluid.pathwise.critical_path.decode_alone_s`), and latency is the sum of the two. So for any ``k_i``
 
         sum of latencies >= SRPT(p(k), arrivals) + sum of the critical paths after k_i.
 
@@ -82,7 +82,7 @@ class SrptFamily:
     fleet : Fleet
         What serves it.
     mixtures : tuple of Minorant
-        Sound minorants with base >= 0 (`fluid.minorants.standalone`).
+        Sound minorants with base >= 0 (`fluid.pathwise.minorants.standalone`).
     """
 
     workload: Workload

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from fluid.latency import kv_volume
-from fluid.minorants import sound_minorants, standalone
+from fluid.pathwise.latency import kv_volume
+from fluid.pathwise.minorants import sound_minorants, standalone
 from orsched.fitting import usable_tokens
 from orsched.fleet import Fleet
 from orsched.work import Floats
@@ -22,7 +22,7 @@ def planning_makespan_s(workload: Workload, fleet: Fleet) -> float:
 
     where W_m, vol and seats are sums over the set and n is the number of instances (over all instances the
     iterations' durations add up to at most ``n H``; each holds at most C tokens and B_max requests). Its
-    value is the largest ``W + alpha N_0`` over the mixtures with base >= 0 (`fluid.minorants.standalone`).
+    value is the largest ``W + alpha N_0`` over the mixtures with base >= 0 (`fluid.pathwise.minorants.standalone`).
     So the makespan is at least ``t - a_0 + H(t)`` for every arrival time t: suffix sums, O(n).
 
     Suffix sums of n non-negative floats err by less than n units of 1.2e-16 relative; the sums are reduced

@@ -1,0 +1,1 @@
+"""Bounds that hold on one sample path, whatever the policy knows."""
