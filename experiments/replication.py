@@ -61,7 +61,7 @@ def replicate(experiment: Experiment, source: WorkloadSource, task: Task) -> Pat
     rng = generator(experiment.seed, Stream.WORKLOAD, task.replication)
     fleet = experiment.fleet
     workload = source.draw(experiment.requests, rng).at_load(task.load, fleet)
-    bounds = fluid.bounds(workload, fleet)
+    bounds = fluid.bounds(workload, fleet, experiment.slo)
     subject = fluid.subject(workload, fleet)
     best = {b.metric: best_bound(bounds, b.metric) for b in bounds}
     outcomes = {}

@@ -4,6 +4,10 @@ from fluid.bounds import bounds
 from fluid.certify import CertificateError, certify
 from fluid.demand import ClassRate, Rates, class_rates
 from fluid.equilibrium import Equilibrium, StabilityLimits, equilibrium, stability_limits
+from fluid.goodput import Goodput, goodput
+from fluid.modes import Mode, fluid_latency, hull_latency, mode_lp
+from fluid.pathwise.goodput import goodput_bounds
+from fluid.pathwise.quantiles import quantile_bounds
 from fluid.planning import Capacity, capacity, pathwise_capacity, planned_load
 from fluid.programme import LinearProgramme, Solution, SolverError, solve
 from fluid.subject import subject
@@ -13,7 +17,9 @@ __all__ = [
     "CertificateError",
     "ClassRate",
     "Equilibrium",
+    "Goodput",
     "LinearProgramme",
+    "Mode",
     "Rates",
     "Solution",
     "SolverError",
@@ -23,8 +29,14 @@ __all__ = [
     "certify",
     "class_rates",
     "equilibrium",
+    "fluid_latency",
+    "goodput",
+    "goodput_bounds",
+    "hull_latency",
+    "mode_lp",
     "pathwise_capacity",
     "planned_load",
+    "quantile_bounds",
     "solve",
     "stability_limits",
     "subject",

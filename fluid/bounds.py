@@ -12,12 +12,15 @@ import numpy as np
 from fluid.pathwise.congestion import congestion_bound_s
 from fluid.pathwise.critical_path import CriticalPaths
 from fluid.pathwise.latency import SrptFamily
+from fluid.pathwise.goodput import goodput_bounds
 from fluid.pathwise.makespan import planning_makespan_s
+from fluid.pathwise.quantiles import quantile_bounds
 from fluid.subject import subject
 from orsched.bound import Bound
 from orsched.fitting import require_fit
 from orsched.fleet import Fleet
 from orsched.quantiles import percentiles
+from orsched.request import SLO
 from orsched.work import Floats
 from orsched.workloads import Workload
 
@@ -29,8 +32,8 @@ simulator's clock, which adds up to millions of iterations.
 """
 
 
-def bounds(workload: Workload, fleet: Fleet) -> tuple[Bound, ...]:
-    """Bounds on mean and quantile latencies and on throughput for every policy on this sample path.
+def bounds(workload: Workload, fleet: Fleet, slo: SLO | None = None) -> tuple[Bound, ...]:
+    """Bounds on mean and quantile latencies, throughput and goodput for every policy on this sample path.
 
     Metrics and their definitions:
 
@@ -41,7 +44,10 @@ def bounds(workload: Workload, fleet: Fleet) -> tuple[Bound, ...]:
       first arrival to the last completion; ``output_throughput_tokens_per_s`` and
       ``throughput_requests_per_s`` count all output tokens and requests instead.
     - ``latency_p50_s``, ``ttft_p90_s``, ``tpot_p99_s``, ...: quantiles as in `orsched.quantiles`. If every
-      request's value is at least b_i, the quantile is at least the quantile of the b_i.
+      request's value is at least b_i, the quantile is at least the quantile of the b_i; and where too few
+      requests can be done in time d, it exceeds d (`fluid.pathwise.quantiles`).
+    - ``slo_attainment``, ``goodput_requests_per_s``: share and rate of requests that meet the objective
+      (`fluid.pathwise.goodput`).
 
     Assumes that every request completes (a run that drains), on identical instances at the neutral operating
     point, with at most one token per request and iteration. All are pathwise.
@@ -52,6 +58,8 @@ def bounds(workload: Workload, fleet: Fleet) -> tuple[Bound, ...]:
         The sample path.
     fleet : Fleet
         What serves it.
+    slo : SLO, optional
+        Objective that attainment and goodput count by; without it they have no bound.
 
     Returns
     -------
@@ -64,7 +72,8 @@ def bounds(workload: Workload, fleet: Fleet) -> tuple[Bound, ...]:
         When a request does not fit into the KV memory of an instance: no policy completes it.
     """
     require_fit(workload, fleet)
-    return tuple(_bounds(workload, fleet, subject(workload, fleet)))
+    found = tuple(_bounds(workload, fleet, subject(workload, fleet)))
+    return (*found, *quantile_bounds(workload, fleet), *(goodput_bounds(workload, fleet, slo) if slo else ()))
 
 
 def _bounds(workload: Workload, fleet: Fleet, identity: str) -> Iterator[Bound]:

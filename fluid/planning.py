@@ -85,7 +85,7 @@ def capacity(
     worth = rates.work.decode_iterations.astype(float) if weights is None else np.asarray(weights, dtype=float)
     lp = planning_programme(rates.work, rates.rate_per_s, worth, fleet, token_budget=token_budget)
     solution = solve(lp, time_limit_s=time_limit_s)
-    identity = subject(demand, fleet) if isinstance(demand, Workload) else _demand_subject(rates, fleet)
+    identity = subject(demand, fleet) if isinstance(demand, Workload) else demand_subject(rates, fleet)
     load = planned_load(demand, fleet)
     return Capacity(
         bound=_certified(lp, solution, metric, "fluid", identity),
@@ -246,7 +246,7 @@ def _certified(lp: LinearProgramme, solution: Solution, metric: str, validity: V
     return Bound("planning-lp", value, "upper", metric, validity, True, identity, certificate)
 
 
-def _demand_subject(rates: Rates, fleet: Fleet) -> str:
+def demand_subject(rates: Rates, fleet: Fleet) -> str:
     """Identify classes with rates on a fleet, as `fluid.subject.subject` does a sample path."""
     rows = (rates.rate_per_s.tolist(), rates.work.prompt_tokens.tolist(), rates.work.iterations.tolist())
     digest = hashlib.blake2b(repr(rows).encode(), digest_size=8).hexdigest()

@@ -11,9 +11,11 @@ from orsched.fleet import Fleet
 from orsched.policy import Information, Policy, Router
 from orsched.workloads import Workload
 from policies import routers
+from policies.mc_sf import mc_sf
 from policies.orca import orca
 from policies.sarathi import sarathi
 from policies.sjf import sjf
+from policies.srpt import srpt
 from policies.vllm_v0 import vllm_v0
 from policies.vllm_v1 import vllm_v1
 from policies.wait import Wait
@@ -112,6 +114,13 @@ _ALL = (
     _fixed(sarathi, "Sarathi-Serve: chunks of 512 tokens, 128 requests, watermark 1%, preempt last"),
     _fixed(orca, "Orca: iteration-level first come first served, longest context reserved, 256 requests"),
     _fixed(sjf, "Shortest output first with oracle lengths, whole prompts, true peak reserved, never preempts"),
+    _fixed(mc_sf, "MC-SF: shortest output first with oracle lengths, whole prompts, memory checked for all future"),
+    Recipe(
+        "srpt",
+        "Ours: fewest remaining tokens first with oracle lengths, chunks by the service model's price, never preempts",
+        Information.ORACLE,
+        srpt,
+    ),
     Recipe(
         "wait",
         "WAIT, Algorithm 1, thresholds from the fluid solution, two output-length classes",

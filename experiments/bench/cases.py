@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -44,3 +46,8 @@ class Case:
 SINGLE = Case("vllm-v1")
 WAIT = Case("wait")
 FLEET64 = Case("vllm-v1", instances=64)
+
+
+def single_simulation(requests: int) -> Callable[[], float]:
+    """One long simulation on one instance, for `experiments.bench.memory`."""
+    return partial(SINGLE.seconds, requests)

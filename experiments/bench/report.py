@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from rich.console import Group
 from rich.table import Table
 
 
@@ -21,6 +22,22 @@ def to_rich(found: Mapping[str, Any], previous: Mapping[str, Any] | None) -> Tab
             cells[2] = f"{(value - before) / before:+.1%}" if before else ""
         grid.add_row(name, *cells)
     return grid
+
+
+def bounds_to_rich(found: Mapping[str, Any], previous: Mapping[str, Any] | None) -> Group:
+    """One line per case beside its target and the previous run of the same size."""
+    grid = Table("bounds, reference instance at load 0.9", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for header in ("size", "wall (s)", "target", "previous", "CPU (s)", "peak (MiB)", "target", "SimPy timeouts"):
+        grid.add_column(header, justify="right")
+    grid.add_column("verdict")
+    before = {(row["name"], row["size"]): row["wall_s"] for row in (previous or {}).get("cases", ())}
+    for row in found["cases"]:
+        verdict = {None: "no target at this size", True: "met", False: "missed"}[row["met"]]
+        numbers = (row["wall_s"], row["target_s"], before.get((row["name"], row["size"])), row["cpu_s"])
+        memory = (row["peak_mib"], row["target_peak_mib"], row["simpy_timeouts"])
+        cells = ["" if value is None else _text(value) for value in (*numbers, *memory)]
+        grid.add_row(row["name"], f"{row['size']:,} {row['counts']}", *cells, verdict)
+    return Group(grid, f"{_text(found['simpy_timeouts_per_s'])} bare SimPy timeouts per second")
 
 
 def _text(value: float) -> str:

@@ -7,12 +7,14 @@ from typing import Annotated
 import typer
 
 from experiments.cli.bench import bench
+from experiments.cli.bound import bound
 from experiments.cli.check import check
 from experiments.cli.demo import demo
 from experiments.cli.doctor import doctor
 from experiments.cli.evaluate import evaluate
 from experiments.cli.gap_table import gap_table
 from experiments.cli.listing import listing
+from experiments.cli.trajectory import trajectory
 
 app = typer.Typer(
     help="LLM inference as online scheduling: simulate policies, bound them, measure the gap.",
@@ -41,7 +43,9 @@ def _options(
 
 app.command("demo")(demo)
 app.command("evaluate")(evaluate)
+app.command("bound")(bound)
 app.command("gap-table")(gap_table)
+app.command("trajectory")(trajectory)
 app.command("check")(check)
 app.command("list")(listing)
 app.add_typer(bench, name="bench")

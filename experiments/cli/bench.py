@@ -1,15 +1,20 @@
-"""``orsched bench``: how fast the engine is."""
+"""``orsched bench``: how fast the engine and the bounds are."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from experiments.cli.consoles import error_console, output_console, print_json
 from experiments.cli.options import Json
 
+if TYPE_CHECKING:
+    from experiments.bench.history import History
+
 bench = typer.Typer(help="Measure speed.", no_args_is_help=True)
+
+Record = Annotated[bool, typer.Option(help="Keep this run to compare the next one with.")]
 
 
 @bench.callback()
@@ -21,7 +26,7 @@ def _group() -> None:
 def engine(
     requests: Annotated[int, typer.Option("--requests", min=1_000, help="Requests per simulation.")] = 100_000,
     full: Annotated[bool, typer.Option("--full", help="Also 1,000,000 requests: linearity and peak memory.")] = False,
-    record: Annotated[bool, typer.Option(help="Keep this run to compare the next one with.")] = True,
+    record: Record = True,
     as_json: Json = False,
 ) -> None:
     """Simulated requests per second on one core, beside bare SimPy timeouts in the same process."""
@@ -29,17 +34,44 @@ def engine(
     from experiments.bench.history import History
     from experiments.bench.report import to_rich
 
-    errors = error_console()
     history = History.of_user("bench-engine")
     previous = history.last(requests)
-    with errors.status("simulating"):
+    with error_console().status("simulating"):
         found = bench_engine(requests, full=full)
     if record:
-        try:
-            history.append(found)
-        except OSError as error:
-            errors.out(f"note: not recorded: {error}", highlight=False)
+        _record(history, found)
     if as_json:
         print_json({**found, "previous": previous})
     else:
         output_console().print(to_rich(found, previous))
+
+
+@bench.command("bounds")
+def bounds(
+    requests: Annotated[int, typer.Option("--requests", min=2, help="Requests on the path.")] = 100_000,
+    modes: Annotated[int, typer.Option("--modes", min=1_000, help="Modes of the mode LP.")] = 10_000,
+    record: Record = True,
+    as_json: Json = False,
+) -> None:
+    """Wall time and peak memory of the bounds, each in a process of its own, beside their targets."""
+    from experiments.bench.bounds import bench_bounds
+    from experiments.bench.history import History
+    from experiments.bench.report import bounds_to_rich
+
+    history = History.of_user("bench-bounds")
+    previous = history.last(requests)
+    with error_console().status("bounding"):
+        found = bench_bounds(requests, modes)
+    if record:
+        _record(history, found)
+    if as_json:
+        print_json({**found, "previous": previous})
+    else:
+        output_console().print(bounds_to_rich(found, previous))
+
+
+def _record(history: History, found: dict[str, Any]) -> None:
+    try:
+        history.append(found)
+    except OSError as error:
+        error_console().out(f"note: not recorded: {error}", highlight=False)

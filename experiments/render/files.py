@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from experiments.render.figure import write_figure
@@ -45,16 +45,23 @@ WRITERS: Mapping[str, Callable[[GapTable, Path], None]] = {
 """The writer of each file name ending."""
 
 
-def require_writable(path: Path) -> None:
+def require_writable(path: Path, endings: Collection[str] = WRITERS) -> None:
     """Refuse, before any work, a file name whose ending is unknown or whose place cannot be written.
+
+    Parameters
+    ----------
+    path : Path
+        Where something will be written.
+    endings : collection of str
+        What the name may end in; by default what a gap table can be written as.
 
     Raises
     ------
     InputError
         Saying what is allowed.
     """
-    if path.suffix not in WRITERS:
-        raise InputError(f"file {path}: the name must end in one of {', '.join(WRITERS)}")
+    if path.suffix not in endings:
+        raise InputError(f"file {path}: the name must end in one of {', '.join(endings)}")
     if path.is_dir():
         raise InputError(f"file {path}: is a folder")
     folder = next(parent for parent in path.absolute().parents if parent.exists())

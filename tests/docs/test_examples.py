@@ -265,7 +265,7 @@ orsched 0.1.0
 <!-- exits with 2 -->
 ```console
 $ orsched evaluate --policy saratti
-error: unknown policy 'saratti': did you mean 'sarathi'?
+error: unknown policy 'saratti': did you mean 'sarathi' or 'srpt'?
 ```
 """
 

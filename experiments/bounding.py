@@ -1,0 +1,158 @@
+"""Every bound at one load, and how far policies are from the one on mean latency."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import fluid
+from experiments.evaluation import BoundSummary
+from experiments.experiment import Experiment
+from experiments.gaps import tabulate
+from experiments.render.certificate import certificate_document
+from experiments.render.plain import row_document
+from experiments.runner import run_experiment
+from experiments.source import notices_of, source_for
+from experiments.streams import Stream, generator
+from orsched.bound import Bound, best_bound
+from orsched.errors import InputError
+from orsched.estimate import estimate
+from orsched.fitting import require_fit
+from orsched.gap_table import GAP_METRIC, GapRow
+
+PathBounds = tuple[Bound, ...]
+"""All bounds of one sample path."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounding:
+    """The result of ``orsched bound``.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        The sample paths and the load; its policies are those of `rows`, if there are rows.
+    workload : str
+        The workload's name.
+    paths : tuple of tuple of Bound
+        The bounds of each replication.
+    rows : tuple of GapRow
+        The policies that were simulated on the same paths.
+    notices : tuple of str
+        What was changed or assumed.
+    wall_s : float
+        Seconds for all of it.
+    """
+
+    experiment: Experiment
+    workload: str
+    paths: tuple[PathBounds, ...]
+    rows: tuple[GapRow, ...]
+    notices: tuple[str, ...]
+    wall_s: float
+
+    @property
+    def load(self) -> float:
+        """The one load."""
+        return self.experiment.loads[0]
+
+    @property
+    def best_row(self) -> GapRow | None:
+        """The policy with the smallest mean latency; None when none was simulated."""
+        return min(self.ranked, key=_mean_latency_s, default=None)
+
+    @property
+    def ranked(self) -> tuple[GapRow, ...]:
+        """The policies that could run, by mean latency."""
+        return tuple(sorted((row for row in self.rows if row.metrics), key=_mean_latency_s))
+
+    def summaries(self) -> tuple[BoundSummary, ...]:
+        """Mean and interval of each bound that every path has, in the order of the first path."""
+        columns = [{(bound.metric, bound.name): bound for bound in path} for path in self.paths]
+        common = [key for key in columns[0] if all(key in column for column in columns)]
+        found = []
+        for key in common:
+            same = [column[key] for column in columns]
+            found.append(BoundSummary(same[0], estimate([b.value for b in same]), all(b.certified for b in same)))
+        return tuple(found)
+
+    def dual_certificate(self) -> dict[str, Any] | None:
+        """What re-proves the tightest certified bound on mean latency of the first path; None without one."""
+        best = best_bound((bound for bound in self.paths[0] if bound.certified), GAP_METRIC)
+        return None if best is None else certificate_document(best)
+
+    def to_json(self) -> dict[str, Any]:
+        """The document that ``--json`` prints."""
+        experiment, summaries = self.experiment, self.summaries()
+        marked = tightest(summaries)
+        best = self.best_row
+        return {
+            "workload": self.workload,
+            "hardware": experiment.fleet.hardware.name,
+            "instances": experiment.fleet.size,
+            "load": self.load,
+            "requests": experiment.requests,
+            "replications": experiment.replications,
+            "seed": experiment.seed,
+            "bounds": [{**summary.to_json(), "tightest": summary in marked} for summary in summaries],
+            "policies": [row_document(row) for row in self.rows],
+            "best_policy": None if best is None else best.policy,
+            "dual_certificate": self.dual_certificate(),
+            "notices": list(self.notices),
+            "wall_s": self.wall_s,
+        }
+
+
+def tightest(summaries: Sequence[BoundSummary]) -> tuple[BoundSummary, ...]:
+    """The valid bound of each metric that says most on average; the first of equals."""
+    best: dict[str, BoundSummary] = {}
+    for summary in summaries:
+        bound, metric = summary.bound, summary.bound.metric
+        sign = 1.0 if bound.sense == "lower" else -1.0
+        if bound.valid and (metric not in best or sign * (summary.value.mean - best[metric].value.mean) > 0):
+            best[metric] = summary
+    return tuple(best.values())
+
+
+def bounding(
+    experiment: Experiment, *, with_policies: bool, on_path_done: Callable[[], None] = lambda: None
+) -> Bounding:
+    """Bound the sample paths of an experiment at its one load, and let its policies serve them if asked to.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        With one load.
+    with_policies : bool
+        Whether its policies are simulated too; the paths are the same either way.
+    on_path_done : callable
+        Called after each sample path, for progress.
+
+    Raises
+    ------
+    InputError
+        When there are several loads, or as for `experiments.runner.run_experiment`.
+    """
+    if len(experiment.loads) != 1:
+        raise InputError("bounds are shown at one load; use a gap table for more")
+    start = time.perf_counter()
+    if with_policies:
+        results = run_experiment(experiment, on_task_done=on_path_done)
+        found = tuple(path.bounds for path in results.paths)
+        rows = tuple(tabulate(results).rows)
+        return Bounding(experiment, results.workload, found, rows, results.notices, time.perf_counter() - start)
+    source = source_for(experiment.workload, experiment.fleet, experiment.drop_oversized)
+    require_fit(source.whole(), experiment.fleet)
+    paths = []
+    for replication in range(experiment.replications):
+        drawn = source.draw(experiment.requests, generator(experiment.seed, Stream.WORKLOAD, replication))
+        paths.append(fluid.bounds(drawn.at_load(experiment.loads[0], experiment.fleet), experiment.fleet, experiment.slo))
+        on_path_done()
+    notices = notices_of(source, experiment.requests)
+    return Bounding(experiment, source.name, tuple(paths), (), notices, time.perf_counter() - start)
+
+
+def _mean_latency_s(row: GapRow) -> float:
+    return row.metrics[GAP_METRIC].mean

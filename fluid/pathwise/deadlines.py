@@ -1,0 +1,87 @@
+"""Deadlines of the requests of one sample path: what each has to emit, and by when, to be on time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fluid.pathwise.critical_path import CriticalPaths
+from fluid.pathwise.pace import Part
+from fluid.planning import TOLERANCE
+from orsched.fleet import Fleet
+from orsched.request import SLO
+from orsched.work import Floats, Ints
+from orsched.workloads import Workload
+
+_CLOCK = 1e-12
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Deadlines:
+    """A request is on time when it has emitted `emitted` tokens within `limit_s` and each leg within its own limit.
+
+    Limits are enlarged by 1e-9, and by 1e-12 of the last arrival time: a clock that adds up millions of
+    iterations may see a request on time that was late by that much.
+
+    Parameters
+    ----------
+    workload : Workload
+        The sample path.
+    fleet : Fleet
+        What serves it.
+    emitted : ndarray of int64, shape (n,)
+        Output tokens due.
+    limit_s : ndarray of float64, shape (n,)
+        Most time from arrival until then.
+    legs : tuple of (Part, ndarray of float64, shape (n,))
+        Disjoint parts of the life up to then, each with the most time between its start and its end.
+    possible : ndarray of bool, shape (n,)
+        False where the critical path alone is longer than a limit.
+    """
+
+    workload: Workload
+    fleet: Fleet
+    emitted: Ints
+    limit_s: Floats
+    legs: tuple[tuple[Part, Floats], ...]
+    possible: NDArray[np.bool_]
+
+    @classmethod
+    def first_token(cls, workload: Workload, fleet: Fleet, paths: CriticalPaths, ttft_s: float) -> Deadlines:
+        """First token within `ttft_s` of the arrival."""
+        limit = _enlarged(workload, np.full(len(workload), ttft_s))
+        possible = paths.prefill_s <= limit
+        return cls(workload, fleet, np.ones_like(workload.output_tokens), limit, (("prefill", limit),), possible)
+
+    @classmethod
+    def completion(cls, workload: Workload, fleet: Fleet, paths: CriticalPaths, latency_s: float) -> Deadlines:
+        """Completion within `latency_s` of the arrival."""
+        limit = _enlarged(workload, np.full(len(workload), latency_s))
+        possible = paths.latency_s <= limit
+        return cls(workload, fleet, workload.output_tokens, limit, (("all", limit),), possible)
+
+    @classmethod
+    def objective(cls, workload: Workload, fleet: Fleet, paths: CriticalPaths, slo: SLO) -> Deadlines:
+        """First token within ``ttft_s``, and the other ``o - 1`` within ``(o - 1) tpot_s`` after it.
+
+        That is the objective as `orsched.metrics.measure` tests it: the *mean* time per output token. A
+        request with one token has no second leg.
+        """
+        first = _enlarged(workload, np.full(len(workload), slo.ttft_s))
+        rest = _enlarged(workload, slo.tpot_s * workload.work.decode_iterations.astype(float))
+        possible = (paths.prefill_s <= first) & (paths.decode_s <= rest)
+        legs: tuple[tuple[Part, Floats], ...] = (("prefill", first), ("decode", rest))
+        return cls(workload, fleet, workload.output_tokens, first + rest, legs, possible)
+
+    @property
+    def due_s(self) -> Floats:
+        """Latest times, seconds, shape ``(n,)``."""
+        due: Floats = self.workload.arrival_s + self.limit_s
+        return due
+
+
+def _enlarged(workload: Workload, limit_s: Floats) -> Floats:
+    enlarged: Floats = limit_s * (1 + TOLERANCE) + _CLOCK * float(workload.arrival_s[-1])
+    return enlarged
