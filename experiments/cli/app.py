@@ -13,6 +13,7 @@ from experiments.cli.demo import demo
 from experiments.cli.doctor import doctor
 from experiments.cli.evaluate import evaluate
 from experiments.cli.gap_table import gap_table
+from experiments.cli.hindsight import hindsight
 from experiments.cli.listing import listing
 from experiments.cli.trajectory import trajectory
 
@@ -46,6 +47,7 @@ app.command("evaluate")(evaluate)
 app.command("bound")(bound)
 app.command("gap-table")(gap_table)
 app.command("trajectory")(trajectory)
+app.command("hindsight")(hindsight)
 app.command("check")(check)
 app.command("list")(listing)
 app.add_typer(bench, name="bench")

@@ -11,7 +11,7 @@ from fluid.hindsight.attempt import Attempt, Hindsight
 from fluid.hindsight.automaton import memory_automaton
 from fluid.hindsight.cp_sat import solve_cp_sat
 from fluid.hindsight.initial import initial_multipliers
-from fluid.hindsight.lagrangian import Ascent
+from fluid.hindsight.lagrangian import Ascent, lagrangian_bound
 from fluid.hindsight.relaxed_path import Memory
 from fluid.hindsight.rounds import RoundInstance
 from fluid.hindsight.search import searched
@@ -72,7 +72,10 @@ def _lagrangian(state: Attempt) -> None:
     memory_tokens = state.instance.memory_tokens
     one = memory_automaton(state.pools, memory_tokens, 1)
     deeper = [depth for depth in (2, 3) if len(one) ** depth <= _MOST_SETS * math.factorial(depth)]
-    multipliers = initial_multipliers(state.instance, state.pools, state.starts)
+    multipliers = max(
+        initial_multipliers(state.instance, state.pools, state.starts),
+        key=lambda begin: lagrangian_bound(state.instance, state.pools, Memory.one(one), begin)[0],
+    )
     for left, depth in zip(range(len(deeper) + 1, 0, -1), (1, *deeper), strict=True):
         if not state.open:
             return

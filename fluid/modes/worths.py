@@ -95,7 +95,8 @@ def best_worths(made: Floats, cost: Floats, amounts: Floats) -> Floats:
     if free.all():
         return worth
     paid = cost > _NOTHING
-    shares, costs = made[np.ix_(paid, ~free)] / amounts[~free], cost[paid]
+    unit = float(np.median(cost[paid]))
+    shares, costs = made[np.ix_(paid, ~free)] / amounts[~free], cost[paid] / unit
     active = np.unique(np.append(np.linspace(0, len(costs) - 1, _EVEN), np.argmax(shares / costs[:, None], axis=0)))
     while True:
         rows = active.astype(np.int64)
@@ -108,5 +109,5 @@ def best_worths(made: Floats, cost: Floats, amounts: Floats) -> Floats:
         if len(more) == len(active):
             break
         active = more
-    worth[~free] = np.maximum(found.x, 0.0) / amounts[~free] / max(float(charged[worst[0]]), 1.0) * (1 - _SLACK)
+    worth[~free] = np.maximum(found.x, 0.0) * unit / amounts[~free] / max(float(charged[worst[0]]), 1.0) * (1 - _SLACK)
     return worth

@@ -24,7 +24,7 @@ _WINDOWS = 48
 _DRAIN = 16
 _RATIO = 2.0**0.5
 _LEAST, _MOST = -14, 40
-_NEAR = tuple(_RATIO**step for step in (-6, -3, -1, 0, 1, 3, 6))
+_NEAR = tuple(_RATIO**step for step in (-4, -1, 0, 1, 4))
 
 
 def congestion_bound_s(workload: Workload, fleet: Fleet) -> tuple[Fraction, dict[str, Any]]:
@@ -115,7 +115,7 @@ def _reading(workload: Workload, fleet: Fleet, starts: Floats) -> tuple[Particip
         apart = Participations.apart(workload, fleet.hardware)
         mixtures = standalone(sound_minorants(fleet.hardware.service, int(workload.input_tokens.min())))
         cost = PrefillDelay.best(workload, mixtures, apart.floor).upto_s(workload, starts[1:])
-        if apart.promise(_RATIO**guess, period_s) + cost[-1] > promise:
+        if cost[-1] > 0 and apart.promise(_RATIO**guess, period_s) + cost[-1] > promise:
             progress, delay = apart, cost
     price = best_price(progress, period_s, guess)
     return progress, (0.0, *(price * factor for factor in _NEAR)), delay
@@ -144,7 +144,7 @@ def _likely_step(workload: Workload, fleet: Fleet, period_s: float) -> int:
     tokens = float(np.sum(workload.output_tokens))
     work = float(np.sum(minorant.work_s(workload.work)))
     idle = max(period_s - work, 0.02 * period_s)
-    price = max(minorant.base_s, 0.0) * tokens * work / idle**2
+    price = max(minorant.base_s, 0.0) * tokens / idle * (work / idle)
     return int(np.clip(round(math.log(max(price, 1e-9), _RATIO)), _LEAST + 1, _MOST - 1))
 
 

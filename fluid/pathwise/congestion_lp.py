@@ -49,7 +49,8 @@ def congestion_programme(
     windows, kinds = len(starts), len(worths[0])
     delays = np.zeros(windows) if delay_s is None else delay_s
     owed = float(delays.max())
-    unit = owed + max(float(worths[0] @ progress.totals + np.sum(b.held)) for b in backlogs) or 1.0
+    held = float(np.sum(np.max([b.held for b in backlogs], axis=0)))
+    unit = owed + float(worths[0] @ progress.totals) + held or 1.0
     length_s = np.diff(starts)
     rows: dict[str, tuple[Floats, float]] = {}
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from fluid.pathwise.critical_path import CriticalPaths
 from fluid.pathwise.deadlines import Deadlines
-from fluid.pathwise.makespan import planning_makespan_s
+from fluid.pathwise.makespan import clock_allowance_s, planning_makespan_s
 from fluid.pathwise.rules import Rule, rules, sample_of
 from fluid.planning import TOLERANCE
 from fluid.subject import subject
@@ -88,4 +88,4 @@ def _deadlines(workload: Workload, fleet: Fleet, slo: SLO) -> dict[str, Deadline
 def _least_makespan_s(workload: Workload, fleet: Fleet) -> float:
     paths = CriticalPaths.of(workload, fleet)
     alone = float(np.max(workload.arrival_s - workload.arrival_s[0] + paths.latency_s))
-    return max(alone, planning_makespan_s(workload, fleet))
+    return max(alone, planning_makespan_s(workload, fleet)) - clock_allowance_s(workload)

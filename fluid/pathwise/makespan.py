@@ -44,3 +44,12 @@ def _suffix(values: Floats) -> Floats:
     """Sum ``values[i:]`` for every i."""
     sums: Floats = np.cumsum(values[::-1])[::-1]
     return sums
+
+
+def clock_allowance_s(workload: Workload) -> float:
+    """Seconds that a difference of two readings of a double-precision clock may err by, over a simulated run.
+
+    Matters for arrival times counted from long ago, such as seconds since 1970: there one unit in the last
+    place is 2.4e-7 s.
+    """
+    return 1e-14 * float(np.abs(workload.arrival_s).max())

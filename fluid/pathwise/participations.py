@@ -8,18 +8,17 @@ from functools import lru_cache
 
 import numpy as np
 
-from fluid.demand import Rates
 from fluid.modes.batches import batch_modes, chunk_minorants
 from fluid.modes.little import seat_ranges
-from fluid.modes.participants import ATTENTION, decode_reading, participants_at, prefill_of, serving_nodes
+from fluid.modes.participants import ATTENTION, decode_reading, participants_at, prefill_of
 from fluid.modes.table import ModeTable
 from fluid.modes.worths import best_worths
 from orsched.catalogue import Hardware
+from orsched.errors import InputError
 from orsched.service import Minorant
 from orsched.work import Floats
 from orsched.workloads import Workload
 
-_PREFILL_NODES = 2
 _DECODE_NODES = 5
 _EXACT = 64
 _ROUNDING = 1e-9
@@ -90,19 +89,16 @@ class Participations:
 
     @classmethod
     def _read(cls, workload: Workload, hardware: Hardware, floor: Minorant) -> Participations:
-        rates = Rates.once(workload)
-        prompts, reads = map(
-            _two_digits, serving_nodes(rates, prefill_nodes=_PREFILL_NODES, decode_nodes=_DECODE_NODES)
-        )
+        work = workload.work
+        lengths, steps = work.prompt_tokens.astype(float), work.decode_iterations.astype(float)
+        prompts, reads = _ends(lengths), _reads(lengths, steps)
         apart = floor.prompt_token_s > 0 or floor.chunk_attention_s > 0
         prompts = prompts[-1:] if apart else prompts
-        kinds = _Kinds(hardware, rates.least_prompt, tuple(prompts.tolist()), tuple(reads.tolist()), apart)
-        work = workload.work
-        lengths = work.prompt_tokens.astype(float)
+        kinds = _Kinds(_hashable(hardware), int(lengths.min()), tuple(prompts.tolist()), tuple(reads.tolist()), apart)
         parts = [
             *([lengths / prompts[0]] if apart else _mixture(lengths, np.ones(len(lengths)), prompts)),
             work.chunk_attention,
-            *_mixture(lengths, work.decode_iterations.astype(float), reads),
+            *_mixture(lengths, steps, reads),
             prefill_s(workload, floor),
         ]
         return cls(kinds, np.stack(parts), floor)
@@ -169,13 +165,42 @@ def _modes(kinds: _Kinds) -> ModeTable:
     return ModeTable.joined(tables)
 
 
+def _hashable(hardware: Hardware) -> Hardware:
+    try:
+        hash(hardware)
+    except TypeError:
+        raise InputError(
+            f"{hardware.name}: its service model cannot be hashed, so what was computed for it cannot be found again; "
+            "make it a frozen dataclass of numbers and tuples"
+        ) from None
+    return hardware
+
+
+def _ends(lengths: Floats) -> Floats:
+    return _two_digits(np.array([lengths.min(), lengths.max()]))
+
+
+def _reads(first: Floats, steps: Floats) -> Floats:
+    """Contexts at which decodes are told apart: the ends of what occurs, and quantiles of the requests' middles."""
+    some = steps > 0
+    if not some.any():
+        return np.zeros(0)
+    first, steps = first[some], steps[some]
+    middles = first + (steps - 1) / 2
+    order = np.argsort(middles, kind="stable")
+    share = np.cumsum(steps[order])
+    places = np.searchsorted(share, np.linspace(0.0, share[-1], _DECODE_NODES)[1:-1])
+    return _two_digits(np.concatenate([[first.min()], middles[order][places], [float(np.max(first + steps - 1))]]))
+
+
 def _two_digits(nodes: Floats) -> Floats:
     """Round nodes to two digits, the ends outward, so that similar paths share one table of modes."""
     unit = 10.0 ** np.maximum(np.floor(np.log10(np.maximum(nodes, 1.0))) - 1, 0)
-    rounded = np.concatenate(
-        [np.floor(nodes[:1] / unit[:1]), np.round(nodes[1:-1] / unit[1:-1]), np.ceil(nodes[1:][-1:] / unit[1:][-1:])]
-    )
-    return np.unique(rounded * np.concatenate([unit[:1], unit[1:-1], unit[1:][-1:]]))
+    rounded = np.round(nodes / unit)
+    rounded[0], rounded[-1] = np.floor(nodes[0] / unit[0]), np.ceil(nodes[-1] / unit[-1])
+    if nodes[0] == nodes[-1]:
+        return nodes[:1]
+    return np.unique(rounded * unit)
 
 
 def _mixture(first: Floats, count: Floats, nodes: Floats) -> Floats:

@@ -20,6 +20,7 @@ _SLOPES = (1.3, 2.2)
 _CELLS = 200_000
 _TAIL = 64
 _PARTS = 4
+_LOOK = 400
 _LEVEL = 1e-11
 _ROUNDING = 2.0**-49
 
@@ -217,9 +218,13 @@ def _present(key: Floats, arrived: Floats, edges: Floats, before: Ints, slope: f
             insort(keys, value)
         joined = start
         del keys[: bisect_right(keys, lowest)]
-        slack = np.array(keys[bisect_right(keys, level) :]) - level
-        left = np.arange(len(slack) - 1, -1, -1)
-        found[cell] = min(float(len(slack)), float(np.min(left + slope * slack, initial=np.inf)))
+        gone = bisect_right(keys, level)
+        slack = np.array(keys[gone : gone + _LOOK]) - level
+        present = len(keys) - gone
+        # The minimum over all u up to the last slack looked at; beyond it, s u alone is at least as much.
+        left = present - 1 - np.arange(len(slack))
+        beyond = slope * float(slack[-1]) if present > len(slack) else np.inf
+        found[cell] = min(float(present), float(np.min(left + slope * slack, initial=beyond)))
     return found
 
 

@@ -19,6 +19,7 @@ from orsched.engine.simulation import simulate
 from orsched.errors import InputError, MismatchError, UnknownNameError
 from orsched.metrics import measure
 from orsched.policy import Information, Policy
+from orsched.request import SLO
 from orsched.workloads.catalogue import workload_source
 
 REFERENCE = Fleet.single(hardware("reference"))
@@ -128,7 +129,7 @@ def test_a_policy_that_cannot_run_leaves_an_empty_row(monkeypatch: pytest.Monkey
 def test_no_bound_no_gap(monkeypatch: pytest.MonkeyPatch):
     """Without a valid bound the cell stays empty, and asymptotic bounds are never used."""
 
-    def asymptotic(workload: Workload, fleet: Fleet) -> tuple[Bound, ...]:
+    def asymptotic(workload: Workload, fleet: Fleet, slo: SLO | None) -> tuple[Bound, ...]:
         return (Bound("fluid", 1.0, "lower", "latency_mean_s", "asymptotic", True),)
 
     monkeypatch.setattr(fluid, "bounds", asymptotic)
@@ -140,7 +141,7 @@ def test_no_bound_no_gap(monkeypatch: pytest.MonkeyPatch):
 def test_a_beaten_pathwise_bound_is_an_error(monkeypatch: pytest.MonkeyPatch):
     """A pathwise bound that a policy beats is wrong: nothing is printed."""
 
-    def wrong(workload: Workload, fleet: Fleet) -> tuple[Bound, ...]:
+    def wrong(workload: Workload, fleet: Fleet, slo: SLO | None) -> tuple[Bound, ...]:
         subject = fluid.subject(workload, fleet)
         return (Bound("wrong", 1e6, "lower", "latency_mean_s", "pathwise", True, subject),)
 
@@ -153,7 +154,7 @@ def test_a_bound_from_another_path_is_an_error(monkeypatch: pytest.MonkeyPatch):
     """A gap needs both sides to come from the same sample path and service model."""
     other = workload_source("reference").whole()
     foreign = fluid.bounds(other, REFERENCE)
-    monkeypatch.setattr(experiments.replication.fluid, "bounds", lambda workload, fleet: foreign)
+    monkeypatch.setattr(experiments.replication.fluid, "bounds", lambda workload, fleet, slo: foreign)
     with pytest.raises(MismatchError, match="was derived from"):
         run_experiment(small(), workers=1)
 

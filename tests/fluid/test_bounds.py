@@ -47,7 +47,7 @@ def violations(found, values):
     ]
 
 
-@settings(max_examples=400)
+@settings(max_examples=60)
 @given(instances(), st.integers(0, 2**32))
 def test_no_random_schedule_beats_a_bound(instance, seed):
     workload, fleet = instance
@@ -75,7 +75,7 @@ def check_against_optimum(workload, fleet):
     assert values["throughput_requests_per_s"] / slack <= n / makespan <= rate
 
 
-@settings(max_examples=300)
+@settings(max_examples=60)
 @given(st.one_of(instances(most=3, longest=2, sizes=(1, 1, 2)), instances(most=2, longest=3, sizes=(1, 1, 2))))
 def test_bound_below_optimum_below_random(instance):
     """On tiny instances every schedule is tried."""
@@ -83,14 +83,14 @@ def test_bound_below_optimum_below_random(instance):
 
 
 @pytest.mark.slow
-@settings(max_examples=300)
+@settings(max_examples=60)
 @given(instances(most=3, longest=3, sizes=(1, 1, 2), spread=2.5))
 def test_bound_below_optimum_at_length(instance):
     check_against_optimum(*instance)
 
 
 @pytest.mark.slow
-@settings(max_examples=2000)
+@settings(max_examples=200)
 @given(instances(most=12, longest=25), st.integers(0, 2**32))
 def test_no_random_schedule_beats_a_bound_at_length(instance, seed):
     workload, fleet = instance

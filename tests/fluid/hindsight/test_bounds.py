@@ -77,12 +77,12 @@ def test_chain_of_bounds(instance):
     check_schedule(instance, starts)
     assert total_latency(instance, starts) == best
     ascent = Ascent(instance, pools, best)
-    begin = initial_multipliers(instance, pools, starts)
-    for memory in memories(pools, instance.memory_tokens):
-        climbed = ascent.climb(memory, begin, 0.5, 0.02)
-        assert climbed.value <= best
-        assert climbed.value >= lagrangian_bound(instance, pools, memory, begin)[0]
-        assert lagrangian_bound(instance, pools, memory, climbed.multipliers)[0] == climbed.value
+    for begin in initial_multipliers(instance, pools, starts):
+        for memory in memories(pools, instance.memory_tokens):
+            climbed = ascent.climb(memory, begin, 0.5, 0.02)
+            assert climbed.value <= best
+            assert climbed.value >= lagrangian_bound(instance, pools, memory, begin)[0]
+            assert lagrangian_bound(instance, pools, memory, climbed.multipliers)[0] == climbed.value
 
 
 @settings(max_examples=40, deadline=None)

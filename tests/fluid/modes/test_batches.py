@@ -24,12 +24,12 @@ from fluid.modes import (
     serving_participants,
 )
 from fluid.modes.polytope import clip
-from fluid.pathwise.tangents import participation_s
 from orsched.catalogue import Hardware
 from orsched.errors import InputError
 from orsched.fleet import Fleet
 from orsched.service import Affine, Batch, Hinged
 from orsched.workloads import Workload
+from tests.support.closed_form import participation_s
 from tests.support.schedules import random_schedule, service_models
 
 GPU = Hardware("gpu", Affine(0.012, 60e-6, 50e-6, 0.12e-6), 40_000, 64)

@@ -21,13 +21,13 @@ from fluid.modes import (
     serving_participants,
 )
 from fluid.pathwise.minorants import sound_minorants
-from fluid.pathwise.tangents import participation_s
 from orsched.bound import best_bound
 from orsched.catalogue import Hardware
 from orsched.errors import InputError
 from orsched.fleet import Fleet
 from orsched.service import Affine, Hinged
 from orsched.workloads import Workload
+from tests.support.closed_form import participation_s
 from tests.support.schedules import best_value, instances, random_schedule, service_models
 
 REFERENCE = Fleet(Hardware("reference", Affine(0.012, 60e-6, 50e-6, 0.12e-6), 40_000, 256))
