@@ -148,7 +148,8 @@ def bounding(
     paths = []
     for replication in range(experiment.replications):
         drawn = source.draw(experiment.requests, generator(experiment.seed, Stream.WORKLOAD, replication))
-        paths.append(fluid.bounds(drawn.at_load(experiment.loads[0], experiment.fleet), experiment.fleet, experiment.slo))
+        workload = drawn.at_load(experiment.loads[0], experiment.fleet)
+        paths.append(fluid.bounds(workload, experiment.fleet, experiment.slo))
         on_path_done()
     notices = notices_of(source, experiment.requests)
     return Bounding(experiment, source.name, tuple(paths), (), notices, time.perf_counter() - start)

@@ -117,5 +117,8 @@ def _paths(experiment: Experiment, source: WorkloadSource, tasks: list[Task], wo
         return
     from joblib import Parallel, delayed
 
-    parallel = Parallel(n_jobs=min(workers, len(tasks)), return_as="generator_unordered")
-    yield from parallel(delayed(replicate)(experiment, source, task) for task in tasks)
+    # The loads of one replication share what its bounds look up, so they go to one process together.
+    together = len(experiment.loads) if experiment.replications >= workers else 1
+    parallel = Parallel(n_jobs=min(workers, len(tasks)), return_as="generator_unordered", batch_size=together)
+    queue = sorted(tasks, key=lambda task: task.replication)
+    yield from parallel(delayed(replicate)(experiment, source, task) for task in queue)

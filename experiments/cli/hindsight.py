@@ -16,7 +16,7 @@ def hindsight(
     seed: Seed = 0,
     time_limit: Annotated[float, typer.Option("--time-limit", help="Seconds per instance.")] = 60.0,
     method: Annotated[
-        str, typer.Option("--method", help="portfolio, lagrangian, highs or cp-sat (extra orsched[cp]).")
+        str, typer.Option("--method", help="portfolio, lagrangian, highs or cp-sat (needs the extra `cp`).")
     ] = "portfolio",
     as_json: Json = False,
 ) -> None:

@@ -24,6 +24,8 @@ _WINDOWS = 48
 _DRAIN = 16
 _RATIO = 2.0**0.5
 _LEAST, _MOST = -14, 40
+_WORTH_A_LOOK = 0.07
+"""Setting prefills apart loses about this share of what participations promise; less is not worth a table of modes."""
 _NEAR = tuple(_RATIO**step for step in (-4, -1, 0, 1, 4))
 
 
@@ -114,9 +116,9 @@ def _reading(workload: Workload, fleet: Fleet, starts: Floats) -> tuple[Particip
     if fleet.size == 1:
         apart = Participations.apart(workload, fleet.hardware)
         mixtures = standalone(sound_minorants(fleet.hardware.service, int(workload.input_tokens.min())))
-        cost = PrefillDelay.best(workload, mixtures, apart.floor).upto_s(workload, starts[1:])
-        if cost[-1] > 0 and apart.promise(_RATIO**guess, period_s) + cost[-1] > promise:
-            progress, delay = apart, cost
+        best, likely = PrefillDelay.best(workload, mixtures, apart.floor)
+        if likely > _WORTH_A_LOOK * promise and apart.promise(_RATIO**guess, period_s) + likely > promise:
+            progress, delay = apart, best.upto_s(workload, starts[1:])
     price = best_price(progress, period_s, guess)
     return progress, (0.0, *(price * factor for factor in _NEAR)), delay
 

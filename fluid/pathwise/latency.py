@@ -24,7 +24,7 @@ _ROUNDING = 1e-12
 
 _SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 _SPLITS = (0.25, 0.5, 0.75, 1.0)
-_SAMPLE = 4000
+_SAMPLE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ class SrptFamily:
         return float(np.sum(tails))
 
     def best(self, split: float) -> Choice:
-        """Find a good choice for a split on at most 4,000 consecutive requests; any choice is valid."""
+        """Find a good choice for a split on at most 1,000 consecutive requests; any choice is valid."""
         n = len(self.workload)
         start = max(0, (n - _SAMPLE) // 2)
         sample = replace(self, workload=self.workload.slice(start, min(n, start + _SAMPLE)))

@@ -19,7 +19,7 @@ _CAPS = (1.0, 0.75)
 _SLOPES = (1.3, 2.2)
 _CELLS = 200_000
 _TAIL = 64
-_PARTS = 4
+_PARTS = 3
 _LOOK = 400
 _LEVEL = 1e-11
 _ROUNDING = 2.0**-49
@@ -86,7 +86,7 @@ class PrefillDelay:
     slope_per_s: float
 
     @classmethod
-    def best(cls, workload: Workload, mixtures: Sequence[Minorant], floor: Minorant) -> PrefillDelay:
+    def best(cls, workload: Workload, mixtures: Sequence[Minorant], floor: Minorant) -> tuple[PrefillDelay, float]:
         """Find a good minorant, designation and slope, on at most 300 consecutive requests; any choice is valid.
 
         Parameters
@@ -97,6 +97,12 @@ class PrefillDelay:
             Sound, base >= 0 (`fluid.pathwise.minorants.standalone`).
         floor : Minorant
             Work that every minorant grants to prompts.
+
+        Returns
+        -------
+        delay : PrefillDelay
+        likely : float
+            About what it will be worth on the whole path, request-seconds; not a bound.
         """
         n = len(workload)
         start = max(0, (n - _SAMPLE) // 2)
@@ -108,7 +114,9 @@ class PrefillDelay:
         caps = {float(np.quantile(work_s, q)) for q in _CAPS} - {0.0} or {1.0}
         candidates = [cls(minorant, floor, cap, f * rate / (1 - phi)) for cap, f in product(sorted(caps), _SLOPES)]
         end = np.array([float(sample.arrival_s[-1])])
-        return max(candidates, key=lambda c: float(c.upto_s(sample, end)[-1]))
+        worth = {c: float(c.upto_s(sample, end)[-1]) for c in candidates}
+        best = max(candidates, key=worth.__getitem__)
+        return best, worth[best] * n / len(sample)
 
     def upto_s(self, workload: Workload, times_s: Floats) -> Floats:
         """Lower bounds on ``Z(t)`` at the given times, and on its final value.

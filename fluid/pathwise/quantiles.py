@@ -18,10 +18,10 @@ from orsched.quantiles import percentiles
 from orsched.work import Floats
 from orsched.workloads import Workload
 
-_STEP = 4e-3
+_STEP = 1e-2
 """Relative precision of the search."""
 
-_COARSE = 1e-2
+_COARSE = 3e-2
 """The same while rules are compared."""
 
 

@@ -13,7 +13,7 @@ from orsched.fleet import Fleet
 from orsched.service import Minorant
 from orsched.workloads import Workload
 
-SAMPLE = 2000
+SAMPLE = 700
 """Requests on which a rule is chosen; any choice is valid."""
 
 Rule = Sharing | Relay

@@ -145,7 +145,8 @@ def test_every_choice_of_prices_and_windows_is_valid(instance, seed, chosen, cut
 
 def a_delay(workload, fleet, progress):
     sound = standalone(sound_minorants(fleet.hardware.service, int(workload.input_tokens.min())))
-    return PrefillDelay.best(workload, sound, progress.floor)
+    delay, _ = PrefillDelay.best(workload, sound, progress.floor)
+    return delay
 
 
 SERVICE = Affine(0.012, 60e-6, 50e-6, 0.0)
