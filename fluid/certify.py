@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fluid.programme import LinearProgramme
 from orsched.errors import OrschedError
-from orsched.work import Floats
+from orsched.work import Floats, Ints
 
 CLAIM_TOLERANCE = 1e-6
 """Largest relative distance between what a solver claims and what its dual proves."""
@@ -55,16 +55,24 @@ def certify(programme: LinearProgramme, duals: Floats, claim: float | None = Non
         from `claim` by more than 1e-6 relative: either way, one of the two is wrong.
     """
     dual = _Dual.of(programme, duals)
-    unbounded = np.flatnonzero(np.isinf(programme.upper)).tolist()
-    for column in unbounded:
-        dual.repair(column)
-    for column in unbounded:
+    unbounded = np.flatnonzero(np.isinf(programme.upper))
+    doubtful = unbounded[~_surely_negative(programme, duals, unbounded)].tolist()
+    repaired = [dual.repair(column) for column in doubtful]
+    for column in unbounded.tolist() if any(repaired) else doubtful:
         if dual.reduced_cost(column) > 0:
             raise CertificateError(f"the dual vector proves nothing: unbounded column {column} still pays")
     bound = dual.bound()
     if claim is not None and not _agree(bound, claim):
         raise CertificateError(f"the solver claims an optimum of {claim!r}, its duals prove {float(bound)!r}")
     return bound
+
+
+def _surely_negative(programme: LinearProgramme, duals: Floats, columns: Ints) -> NDArray[np.bool_]:
+    """Whether reduced costs are negative by more than double-precision sums of so many terms can err."""
+    y, matrix, worth = np.maximum(duals, 0.0), programme.matrix[:, columns], programme.objective[columns]
+    terms = y @ np.abs(matrix) + np.abs(worth)
+    sure: NDArray[np.bool_] = worth - y @ matrix < -4.0 * (len(y) + 4) * np.finfo(float).eps * terms
+    return sure
 
 
 def _agree(bound: Fraction, claim: float) -> bool:
@@ -101,13 +109,15 @@ class _Dual:
         paid = sum((y * a for y, a in zip(self._multipliers(), entries, strict=True)), Fraction(0))
         return Fraction(float(self._programme.objective[column])) - paid
 
-    def repair(self, column: int) -> None:
-        """Raise one multiplier until an unbounded column does not pay, where that is possible."""
+    def repair(self, column: int) -> bool:
+        """Raise one multiplier until an unbounded column does not pay, where that is possible; whether one was."""
         excess = self.reduced_cost(column)
         row = int(np.argmax(self._programme.matrix[:, column]))
         coefficient = float(self._programme.matrix[row, column])
-        if excess > 0 and coefficient > 0:
-            self._steps[row] += math.ceil(excess / Fraction(coefficient) * Fraction(2) ** self._bits)
+        if excess <= 0 or coefficient <= 0:
+            return False
+        self._steps[row] += math.ceil(excess / Fraction(coefficient) * Fraction(2) ** self._bits)
+        return True
 
     def bound(self) -> Fraction:
         """``y b + sum_j max(0, d_j) u_j``; every d_j is one integer in a common unit."""
