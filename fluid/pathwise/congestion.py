@@ -21,10 +21,12 @@ from orsched.work import Floats
 from orsched.workloads import Workload
 
 _WINDOWS = 48
-_DRAIN = 16
+_DRAIN = 12
 _RATIO = 2.0**0.5
 _LEAST, _MOST = -14, 40
-_WORTH_A_LOOK = 0.07
+_FAVOUR = 1.03
+"""What one price promises is nearer to the programme's value where prefills are set apart: a rule of thumb."""
+_WORTH_A_LOOK = 0.03
 """Setting prefills apart loses about this share of what participations promise; less is not worth a table of modes."""
 _NEAR = tuple(_RATIO**step for step in (-4, -1, 0, 1, 4))
 
@@ -87,10 +89,36 @@ def congestion_bound_s(workload: Workload, fleet: Fleet) -> tuple[Fraction, dict
     bound : Fraction
         Seconds, >= 0.
     certificate : dict
-        Minorant, prices of time, windows, what prefills cost by the end of each, and dual vector.
+        Kinds, their worths at each price of time, windows, what prefills cost by the end of each, dual vector.
     """
     starts = window_starts(workload, fleet)
-    progress, prices, delay = _reading(workload, fleet, starts)
+    progress, delay = _reading(workload, fleet, starts)
+    return _prove(workload, fleet, progress, starts, delay)
+
+
+def _reading(workload: Workload, fleet: Fleet, starts: Floats) -> tuple[Participations, Floats]:
+    """Choose how to read prefills; with what they cost those present, by the end of each window."""
+    period_s = _period_s(workload, fleet)
+    price = _RATIO ** _likely_step(workload, fleet, period_s)
+    plain, nothing = Participations.of(workload, fleet.hardware), np.zeros(len(starts))
+    if fleet.size > 1:
+        return plain, nothing
+    apart = Participations.apart(workload, fleet.hardware)
+    mixtures = standalone(sound_minorants(fleet.hardware.service, int(workload.input_tokens.min())))
+    delay, likely = PrefillDelay.best(workload, mixtures, apart.floor)
+    promise = plain.promise(price, period_s)
+    if likely <= _WORTH_A_LOOK * promise or _FAVOUR * (apart.promise(price, period_s) + likely) <= promise:
+        return plain, nothing
+    return apart, delay.upto_s(workload, starts[1:])
+
+
+def _prove(
+    workload: Workload, fleet: Fleet, progress: Participations, starts: Floats, delay: Floats
+) -> tuple[Fraction, dict[str, Any]]:
+    """Bound and certificate of one reading."""
+    period_s = _period_s(workload, fleet)
+    price = best_price(progress, period_s, _likely_step(workload, fleet, period_s))
+    prices = (0.0, *(price * factor for factor in _NEAR))
     lp = congestion_programme(workload, fleet, progress, prices, starts, delay)
     solution = solve(lp)
     if solution.duals is None:
@@ -107,20 +135,8 @@ def congestion_bound_s(workload: Workload, fleet: Fleet) -> tuple[Fraction, dict
     return max(-certify(lp, solution.duals), Fraction(0)), certificate
 
 
-def _reading(workload: Workload, fleet: Fleet, starts: Floats) -> tuple[Participations, tuple[float, ...], Floats]:
-    """Choose how to read prefills, with prices of time and what prefills cost by the end of each window."""
-    period_s = fleet.size * max(workload.span_s, planning_makespan_s(workload, fleet))
-    guess = _likely_step(workload, fleet, period_s)
-    plain = Participations.of(workload, fleet.hardware)
-    promise, progress, delay = plain.promise(_RATIO**guess, period_s), plain, np.zeros(len(starts))
-    if fleet.size == 1:
-        apart = Participations.apart(workload, fleet.hardware)
-        mixtures = standalone(sound_minorants(fleet.hardware.service, int(workload.input_tokens.min())))
-        best, likely = PrefillDelay.best(workload, mixtures, apart.floor)
-        if likely > _WORTH_A_LOOK * promise and apart.promise(_RATIO**guess, period_s) + likely > promise:
-            progress, delay = apart, best.upto_s(workload, starts[1:])
-    price = best_price(progress, period_s, guess)
-    return progress, (0.0, *(price * factor for factor in _NEAR)), delay
+def _period_s(workload: Workload, fleet: Fleet) -> float:
+    return fleet.size * max(workload.span_s, planning_makespan_s(workload, fleet))
 
 
 def best_price(progress: Participations, period_s: float, guess: int = 0) -> float:

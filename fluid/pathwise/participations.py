@@ -19,7 +19,7 @@ from orsched.service import Minorant
 from orsched.work import Floats
 from orsched.workloads import Workload
 
-_DECODE_NODES = 5
+_DECODE_NODES = 4
 _EXACT = 64
 _ROUNDING = 1e-9
 _CACHED = 512
@@ -138,7 +138,7 @@ def _worths(kinds: _Kinds, amounts: tuple[float, ...], price: float) -> Floats:
     """Worths of all kinds but the one set apart; kept because paths at several loads ask for the same."""
     table = _modes(kinds)
     wanted = np.array(amounts)
-    used = wanted > 0
+    used = (wanted > 0) & np.array([bool(table.rates(name).any()) for name in kinds.products])
     cost = table.iteration_s * (1.0 if math.isinf(price) else table.rates("present") + price)
     names = [name for name, use in zip(kinds.products, used.tolist(), strict=True) if use]
     made = np.stack([table.rates(name) * table.iteration_s for name in names], axis=1)
@@ -161,6 +161,8 @@ def _modes(kinds: _Kinds) -> ModeTable:
         )
         seats = [(0, 0), *seats]
     people = participants_at(np.array(kinds.prompts), np.array(kinds.reads), prefill_seats=0 if kinds.apart else 1)
+    if not any(m.chunk_attention_s for m in minorants):
+        people = tuple(p for p in people if not p.batch.chunk_attention)
     tables = [batch_modes(hw, people, s, least_prompt=kinds.least_prompt, minorants=minorants) for s in seats]
     return ModeTable.joined(tables)
 

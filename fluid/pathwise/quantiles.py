@@ -18,7 +18,7 @@ from orsched.quantiles import percentiles
 from orsched.work import Floats
 from orsched.workloads import Workload
 
-_STEP = 1e-2
+_STEP = 2e-3
 """Relative precision of the search."""
 
 _COARSE = 3e-2
