@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import fluid
-from experiments.evaluation import BoundSummary
+from experiments.evaluation import BoundSummary, summarise
 from experiments.experiment import Experiment
 from experiments.gaps import tabulate
 from experiments.render.certificate import certificate_document
@@ -18,7 +18,6 @@ from experiments.source import notices_of, source_for
 from experiments.streams import Stream, generator
 from orsched.bound import Bound, best_bound
 from orsched.errors import InputError
-from orsched.estimate import estimate
 from orsched.fitting import require_fit
 from orsched.gap_table import GAP_METRIC, GapRow
 
@@ -70,13 +69,7 @@ class Bounding:
 
     def summaries(self) -> tuple[BoundSummary, ...]:
         """Mean and interval of each bound that every path has, in the order of the first path."""
-        columns = [{(bound.metric, bound.name): bound for bound in path} for path in self.paths]
-        common = [key for key in columns[0] if all(key in column for column in columns)]
-        found = []
-        for key in common:
-            same = [column[key] for column in columns]
-            found.append(BoundSummary(same[0], estimate([b.value for b in same]), all(b.certified for b in same)))
-        return tuple(found)
+        return summarise(self.paths)
 
     def dual_certificate(self) -> dict[str, Any] | None:
         """What re-proves the tightest certified bound on mean latency of the first path; None without one."""

@@ -11,7 +11,6 @@ from experiments.build import effective_router
 from experiments.experiment import Experiment
 from experiments.gaps import gap_row
 from experiments.render.plain import row_document
-from experiments.replication import Path
 from experiments.runner import run_experiment
 from orsched.bound import Bound
 from orsched.errors import InputError
@@ -98,12 +97,14 @@ def evaluation(
     wall_s = time.perf_counter() - start
     (load,) = experiment.loads
     row = gap_row(results, load, results.policies[load][0])
-    return Evaluation(experiment, results.workload, row, _summaries(results.paths), results.notices, wall_s)
+    return Evaluation(
+        experiment, results.workload, row, summarise([path.bounds for path in results.paths]), results.notices, wall_s
+    )
 
 
-def _summaries(paths: Sequence[Path]) -> tuple[BoundSummary, ...]:
-    """Summarise the bounds that every path has, in the order of the first."""
-    columns = [{(bound.name, bound.metric): bound for bound in path.bounds} for path in paths]
+def summarise(paths: Sequence[Sequence[Bound]]) -> tuple[BoundSummary, ...]:
+    """Mean and interval of each bound that every path has, in the order of the first path."""
+    columns = [{(bound.name, bound.metric): bound for bound in bounds} for bounds in paths]
     found = []
     for key, bound in columns[0].items():
         if all(key in column for column in columns):

@@ -14,7 +14,7 @@ from fluid.pathwise.congestion import congestion_bound_s
 from fluid.pathwise.critical_path import CriticalPaths
 from fluid.pathwise.goodput import goodput_bounds
 from fluid.pathwise.latency import SrptFamily
-from fluid.pathwise.makespan import clock_allowance_s, planning_makespan_s
+from fluid.pathwise.makespan import clock_allowance_s, least_makespan_s
 from fluid.pathwise.quantiles import quantile_bounds
 from fluid.programme import SolverError
 from fluid.subject import subject
@@ -100,7 +100,7 @@ def _bounds(workload: Workload, fleet: Fleet, identity: str) -> Iterator[Bound]:
         yield lower("critical-path", "tpot_mean_s", float(np.mean(paths.tpot_s)))
         yield from _quantile_bounds(lower, "tpot", paths.tpot_s)
         yield lower("critical-path", "itl_mean_s", _itl_mean_s(paths))
-    yield from _throughput_bounds(workload, fleet, paths, identity)
+    yield from _throughput_bounds(workload, fleet, identity)
 
 
 def _quantile_bounds(lower: Callable[..., Bound], quantity: str, values: Floats) -> Iterator[Bound]:
@@ -112,10 +112,9 @@ def _itl_mean_s(paths: CriticalPaths) -> float:
     return float(np.sum(paths.decode_s) / np.sum(paths.output_tokens - 1))
 
 
-def _throughput_bounds(workload: Workload, fleet: Fleet, paths: CriticalPaths, identity: str) -> Iterator[Bound]:
+def _throughput_bounds(workload: Workload, fleet: Fleet, identity: str) -> Iterator[Bound]:
     """All that is to be done over the least makespan."""
-    alone = float(np.max(workload.arrival_s - workload.arrival_s[0] + paths.latency_s))
-    makespan = max(alone, planning_makespan_s(workload, fleet)) - clock_allowance_s(workload)
+    makespan = least_makespan_s(workload, fleet)
     outputs = int(np.sum(workload.output_tokens))
     amounts = {
         "effective_throughput_tokens_per_s": outputs - len(workload),

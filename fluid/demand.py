@@ -70,7 +70,7 @@ class Rates:
             When there is no class, or the workload has no rate (fewer than two arrival times).
         """
         if isinstance(demand, Workload):
-            return cls.once(demand, demand.rate_per_s / len(demand))
+            return cls._pooled(demand)
         if not demand:
             raise InputError("a demand needs at least one class")
         rates = np.array([c.rate_per_s for c in demand], dtype=float)
@@ -79,12 +79,12 @@ class Rates:
         return cls(rates, RequestWork.of(inputs, outputs))
 
     @classmethod
-    def once(cls, workload: Workload, each_per_s: float = 1.0) -> Rates:
-        """Count every request of a workload once, at a rate of its own, whatever the arrival times."""
+    def _pooled(cls, workload: Workload) -> Rates:
         pairs, counts = np.unique(
             np.column_stack([workload.input_tokens, workload.output_tokens]), axis=0, return_counts=True
         )
-        return cls(each_per_s * counts.astype(float), RequestWork.of(pairs[:, 0], pairs[:, 1]))
+        share = workload.rate_per_s / len(workload)
+        return cls(share * counts.astype(float), RequestWork.of(pairs[:, 0], pairs[:, 1]))
 
     def __len__(self) -> int:
         """Count the classes."""

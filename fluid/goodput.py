@@ -14,13 +14,11 @@ from fluid.pathwise.minorants import sound_minorants, standalone
 from fluid.pathwise.pace import Stage
 from fluid.planning import TOLERANCE, demand_subject, planning_programme
 from fluid.programme import LinearProgramme, SolverError, solve
-from fluid.subject import subject
 from orsched.bound import Bound
 from orsched.errors import InputError
 from orsched.fleet import Fleet
 from orsched.request import SLO
 from orsched.work import Floats
-from orsched.workloads import Workload
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,7 +88,7 @@ def goodput(
     proved = float(certify(lp, solution.duals, solution.value if solution.status == "optimal" else None))
     prices = dict(zip(lp.rows, solution.duals.tolist(), strict=True))
     certificate = {"duals": prices, "status": solution.status, "relative_tolerance": TOLERANCE}
-    identity = subject(demand, fleet) if isinstance(demand, Workload) else demand_subject(rates, fleet)
+    identity = demand_subject(demand, fleet)
     bound = Bound("goodput-lp", proved * (1 + TOLERANCE), "upper", metric, "fluid", True, identity, certificate)
     return Goodput(bound, None if solution.primal is None else solution.primal[:-1], prices, solution.status)
 

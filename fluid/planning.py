@@ -85,7 +85,7 @@ def capacity(
     worth = rates.work.decode_iterations.astype(float) if weights is None else np.asarray(weights, dtype=float)
     lp = planning_programme(rates.work, rates.rate_per_s, worth, fleet, token_budget=token_budget)
     solution = solve(lp, time_limit_s=time_limit_s)
-    identity = subject(demand, fleet) if isinstance(demand, Workload) else demand_subject(rates, fleet)
+    identity = demand_subject(demand, fleet)
     load = planned_load(demand, fleet)
     return Capacity(
         bound=_certified(lp, solution, metric, "fluid", identity),
@@ -246,8 +246,11 @@ def _certified(lp: LinearProgramme, solution: Solution, metric: str, validity: V
     return Bound("planning-lp", value, "upper", metric, validity, True, identity, certificate)
 
 
-def demand_subject(rates: Rates, fleet: Fleet) -> str:
-    """Identify classes with rates on a fleet, as `fluid.subject.subject` does a sample path."""
+def demand_subject(demand: Demand, fleet: Fleet) -> str:
+    """Identify a demand on a fleet: a workload by its path (`fluid.subject.subject`), classes by rates and lengths."""
+    if isinstance(demand, Workload):
+        return subject(demand, fleet)
+    rates = Rates.of(demand)
     rows = (rates.rate_per_s.tolist(), rates.work.prompt_tokens.tolist(), rates.work.iterations.tolist())
     digest = hashlib.blake2b(repr(rows).encode(), digest_size=8).hexdigest()
     return f"{len(rates)} classes {digest} on {fleet_subject(fleet)}"

@@ -11,12 +11,10 @@ from fluid.modes.participants import DECODE_NODES, PREFILL_NODES, serving_partic
 from fluid.modes.programme import ModePlan, mode_lp
 from fluid.modes.table import ModeTable
 from fluid.planning import TOLERANCE, demand_subject
-from fluid.subject import subject
 from orsched.bound import Bound
 from orsched.errors import InputError
 from orsched.fitting import usable_tokens
 from orsched.fleet import Fleet
-from orsched.workloads import Workload
 
 _EXACT = 256
 
@@ -73,7 +71,7 @@ def hull_number(
         instances={hw.name: fleet.size},
         name="mode-lp-hull",
         metric="number_in_system_mean",
-        subject=_identity(demand, rates, fleet),
+        subject=demand_subject(demand, fleet),
     )
 
 
@@ -131,7 +129,7 @@ def fluid_latency(demand: Demand, fleet: Fleet) -> Bound:
         )
     latency = float(rates.rate_per_s @ rates.work.iterations) / rates.total_per_s * fleet.size / most
     facts = {"iterations_per_s": most, "relative_tolerance": TOLERANCE}
-    identity = _identity(demand, rates, fleet)
+    identity = demand_subject(demand, fleet)
     value = latency * (1 - TOLERANCE)
     return Bound("mode-lp-fluid", value, "lower", "latency_mean_s", "asymptotic", False, identity, facts)
 
@@ -145,10 +143,6 @@ def _require_room(rates: Rates, fleet: Fleet) -> None:
             f"{peak[row]} KV tokens, an instance of {fleet.hardware.name} holds {usable_tokens(fleet.hardware)}: no "
             "policy completes it; leave it out or use hardware with more KV memory"
         )
-
-
-def _identity(demand: Demand, rates: Rates, fleet: Fleet) -> str:
-    return subject(demand, fleet) if isinstance(demand, Workload) else demand_subject(rates, fleet)
 
 
 def seat_ranges(most: int, exact: int = _EXACT) -> list[SeatRange]:

@@ -92,32 +92,10 @@ def congestion_bound_s(workload: Workload, fleet: Fleet) -> tuple[Fraction, dict
         Kinds, their worths at each price of time, windows, what prefills cost by the end of each, dual vector.
     """
     starts = window_starts(workload, fleet)
-    progress, delay = _reading(workload, fleet, starts)
-    return _prove(workload, fleet, progress, starts, delay)
-
-
-def _reading(workload: Workload, fleet: Fleet, starts: Floats) -> tuple[Participations, Floats]:
-    """Choose how to read prefills; with what they cost those present, by the end of each window."""
-    period_s = _period_s(workload, fleet)
-    price = _RATIO ** _likely_step(workload, fleet, period_s)
-    plain, nothing = Participations.of(workload, fleet.hardware), np.zeros(len(starts))
-    if fleet.size > 1:
-        return plain, nothing
-    apart = Participations.apart(workload, fleet.hardware)
-    mixtures = standalone(sound_minorants(fleet.hardware.service, int(workload.input_tokens.min())))
-    delay, likely = PrefillDelay.best(workload, mixtures, apart.floor)
-    promise = plain.promise(price, period_s)
-    if likely <= _WORTH_A_LOOK * promise or _FAVOUR * (apart.promise(price, period_s) + likely) <= promise:
-        return plain, nothing
-    return apart, delay.upto_s(workload, starts[1:])
-
-
-def _prove(
-    workload: Workload, fleet: Fleet, progress: Participations, starts: Floats, delay: Floats
-) -> tuple[Fraction, dict[str, Any]]:
-    """Bound and certificate of one reading."""
-    period_s = _period_s(workload, fleet)
-    price = best_price(progress, period_s, _likely_step(workload, fleet, period_s))
+    period_s = fleet.size * max(workload.span_s, planning_makespan_s(workload, fleet))
+    guess = _likely_step(workload, fleet, period_s)
+    progress, delay = _reading(workload, fleet, starts, _RATIO**guess, period_s)
+    price = best_price(progress, period_s, guess)
     prices = (0.0, *(price * factor for factor in _NEAR))
     lp = congestion_programme(workload, fleet, progress, prices, starts, delay)
     solution = solve(lp)
@@ -135,8 +113,20 @@ def _prove(
     return max(-certify(lp, solution.duals), Fraction(0)), certificate
 
 
-def _period_s(workload: Workload, fleet: Fleet) -> float:
-    return fleet.size * max(workload.span_s, planning_makespan_s(workload, fleet))
+def _reading(
+    workload: Workload, fleet: Fleet, starts: Floats, price: float, period_s: float
+) -> tuple[Participations, Floats]:
+    """Choose how to read prefills; with what they cost those present, by the end of each window."""
+    plain, nothing = Participations.of(workload, fleet.hardware), np.zeros(len(starts))
+    if fleet.size > 1:
+        return plain, nothing
+    apart = Participations.apart(workload, fleet.hardware)
+    mixtures = standalone(sound_minorants(fleet.hardware.service, int(workload.input_tokens.min())))
+    delay, likely = PrefillDelay.best(workload, mixtures, apart.floor)
+    promise = plain.promise(price, period_s)
+    if likely <= _WORTH_A_LOOK * promise or _FAVOUR * (apart.promise(price, period_s) + likely) <= promise:
+        return plain, nothing
+    return apart, delay.upto_s(workload, starts[1:])
 
 
 def best_price(progress: Participations, period_s: float, guess: int = 0) -> float:

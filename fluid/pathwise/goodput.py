@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from fluid.pathwise.critical_path import CriticalPaths
 from fluid.pathwise.deadlines import Deadlines
-from fluid.pathwise.makespan import clock_allowance_s, planning_makespan_s
+from fluid.pathwise.makespan import least_makespan_s
 from fluid.pathwise.rules import Rule, rules, sample_of
 from fluid.planning import TOLERANCE
 from fluid.subject import subject
@@ -53,7 +51,7 @@ def goodput_bounds(workload: Workload, fleet: Fleet, slo: SLO) -> tuple[Bound, .
     require_fit(workload, fleet)
     identity = subject(workload, fleet)
     on_time, facts = _most_on_time(workload, fleet, slo)
-    makespan = _least_makespan_s(workload, fleet)
+    makespan = least_makespan_s(workload, fleet)
     rate = on_time / makespan * (1 + TOLERANCE)
     facts |= {"on_time": on_time, "makespan_s": makespan, "slo": slo, "relative_tolerance": TOLERANCE}
     share = on_time / len(workload)
@@ -83,9 +81,3 @@ def _deadlines(workload: Workload, fleet: Fleet, slo: SLO) -> dict[str, Deadline
         "first-token": Deadlines.first_token(workload, fleet, paths, slo.ttft_s),
         "objective": Deadlines.objective(workload, fleet, paths, slo),
     }
-
-
-def _least_makespan_s(workload: Workload, fleet: Fleet) -> float:
-    paths = CriticalPaths.of(workload, fleet)
-    alone = float(np.max(workload.arrival_s - workload.arrival_s[0] + paths.latency_s))
-    return max(alone, planning_makespan_s(workload, fleet)) - clock_allowance_s(workload)

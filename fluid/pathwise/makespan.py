@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from fluid.pathwise.critical_path import CriticalPaths
 from fluid.pathwise.latency import kv_volume
 from fluid.pathwise.minorants import sound_minorants, standalone
 from orsched.fitting import usable_tokens
@@ -44,6 +45,13 @@ def _suffix(values: Floats) -> Floats:
     """Sum ``values[i:]`` for every i."""
     sums: Floats = np.cumsum(values[::-1])[::-1]
     return sums
+
+
+def least_makespan_s(workload: Workload, fleet: Fleet) -> float:
+    """Lower bound on any makespan a simulator measures: `planning_makespan_s`, the last critical path's end; s."""
+    after = workload.arrival_s - workload.arrival_s[0]
+    alone = float(np.max(after + CriticalPaths.of(workload, fleet).latency_s))
+    return max(alone, planning_makespan_s(workload, fleet)) - clock_allowance_s(workload)
 
 
 def clock_allowance_s(workload: Workload) -> float:
