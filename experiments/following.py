@@ -21,7 +21,7 @@ from orsched.fleet import Fleet
 from orsched.policy import Policy
 from orsched.work import Floats
 from orsched.workloads import Workload
-from policies.token_budget import TokenBudget
+from policies.parts.token_budget import TokenBudget
 
 POINTS = 600
 """Instants at which the two paths are compared and drawn."""

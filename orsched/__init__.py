@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from orsched.engine.plan import DECODE_UNDISTURBED as DECODE_UNDISTURBED
     from orsched.engine.plan import IDLE as IDLE
     from orsched.engine.plan import Chunk as Chunk
+    from orsched.engine.plan import Move as Move
     from orsched.engine.plan import Plan as Plan
     from orsched.engine.simulation import simulate as simulate
     from orsched.estimate import Estimate as Estimate
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from orsched.metrics import measure as measure
     from orsched.policy import Information as Information
     from orsched.policy import Policy as Policy
+    from orsched.prediction import Predictions as Predictions
+    from orsched.prediction import Predictor as Predictor
     from orsched.request import SLO as SLO
     from orsched.request import RequestClass as RequestClass
     from orsched.run import Run as Run
@@ -51,8 +54,11 @@ _HOMES = {
     "IDLE": "orsched.engine.plan",
     "Information": "orsched.policy",
     "METRICS": "orsched.metrics",
+    "Move": "orsched.engine.plan",
     "Plan": "orsched.engine.plan",
     "Policy": "orsched.policy",
+    "Predictions": "orsched.prediction",
+    "Predictor": "orsched.prediction",
     "RequestClass": "orsched.request",
     "Run": "orsched.run",
     "SLO": "orsched.request",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from orsched.engine.plan import Plan
 from orsched.errors import InputError
+from orsched.prediction import Predictor
 
 if TYPE_CHECKING:
     from orsched.engine.view import FleetView, InstanceView
@@ -77,12 +78,18 @@ class Policy:
     information : Information
         What it may know about output lengths; enforced by the view and printed in tables.
     num_classes : int
-        Number of waiting queues and cohorts it tells apart.
+        Number of waiting queues it tells apart.
+    num_cohorts : int, optional
+        Number of sets of requests that decode together; by default as many as classes. More of them let a policy
+        pause requests that keep their KV cache (`Plan.decode`, `Plan.moves`).
     classify : LengthKey, optional
         Class of a request, ``0 .. num_classes - 1``; sees output lengths from `Information.CLASS` on, as the
-        environment's announcement of the class. None: one class.
+        environment's announcement of the class, or predicted ones. None: one class.
     order : LengthKey, optional
-        Queue key, smallest first; sees output lengths with `Information.ORACLE` only. None: first come first served.
+        Queue key, smallest first; sees output lengths with `Information.ORACLE`, predicted ones with
+        `Information.PREDICTED`. None: first come first served.
+    predict : Predictor, optional
+        Where predicted lengths come from; needed with `Information.PREDICTED`, and with no other.
     settings : mapping
         Parameters and derived quantities (bins, thresholds) to print with results.
     """
@@ -92,8 +99,10 @@ class Policy:
     route: Router = only_instance
     information: Information = Information.NONE
     num_classes: int = 1
+    num_cohorts: int | None = None
     classify: LengthKey | None = None
     order: LengthKey | None = None
+    predict: Predictor | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -101,6 +110,13 @@ class Policy:
             raise InputError(f"Policy.num_classes = {self.num_classes}: must be >= 1")
         if self.num_classes > 1 and self.classify is None:
             raise InputError(f"policy {self.name!r} has {self.num_classes} classes and nothing to classify with")
+        if self.num_cohorts is not None and self.num_cohorts < 1:
+            raise InputError(f"Policy.num_cohorts = {self.num_cohorts}: must be >= 1")
+        if (self.information is Information.PREDICTED) != (self.predict is not None):
+            raise InputError(
+                f"policy {self.name!r} declares information {self.information.label!r} and "
+                f"{'a' if self.predict else 'no'} predictor: 'predicted' needs one, see policies.predictors"
+            )
 
     def routed_by(self, router: Router) -> Policy:
         """The same policy behind another router.
@@ -113,3 +129,18 @@ class Policy:
         if not callable(router):
             raise InputError(f"router {router!r} is no router: look names up with policies.get_router")
         return replace(self, route=router)
+
+    def predicted_by(self, predictor: Predictor) -> Policy:
+        """The same policy with predicted output lengths in place of the true ones or their classes.
+
+        Raises
+        ------
+        InputError
+            When `predictor` cannot be called, or the policy does not use output lengths at all.
+        """
+        if not callable(predictor):
+            raise InputError(f"predictor {predictor!r} is no predictor: look names up with policies.get_predictor")
+        if self.information is Information.NONE:
+            raise InputError(f"policy {self.name!r} uses no output lengths, so there is nothing to predict for it")
+        settings = {**self.settings, "predictor": predictor.name}
+        return replace(self, information=Information.PREDICTED, predict=predictor, settings=settings)

@@ -1,7 +1,8 @@
 """Online policies: one file per published system, built from one-method parts, found by name."""
 
-from policies.pressure import preempt_last
-from policies.registry import RECIPES, ROUTERS, Recipe, build, get_recipe, get_router, policy_names, router_names
+from policies.parts.pressure import preempt_last
+from policies.recipe import Recipe
+from policies.registry import RECIPES, ROUTERS, build, get_recipe, get_router, policy_names, router_names
 from policies.wait import Wait
 
 __all__ = [

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from orsched.engine.plan import DECODE_ALL, DECODE_UNDISTURBED, Chunk, Plan
 from orsched.errors import InputError
 from orsched.policy import Information, Policy
-from policies.kv_projection import KVProjection
+from policies.parts.kv_projection import KVProjection
+from policies.recipe import fixed
 from policies.sjf import shortest_output
 
 if TYPE_CHECKING:
@@ -70,3 +71,8 @@ def mc_sf(max_num_seqs: int = 256) -> Policy:
     processed when they take time is not in the paper. The limit on running requests is the deployment's.
     """
     return Policy("mc-sf", MemoryConstrained(max_num_seqs), information=Information.ORACLE, order=shortest_output)
+
+
+RECIPES = (
+    fixed(mc_sf, "MC-SF: shortest output first with oracle lengths, whole prompts, memory checked for all future"),
+)

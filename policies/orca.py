@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orsched.policy import Policy
-from policies.reserving import Reserving
+from policies.parts.reserving import Reserving
+from policies.recipe import fixed
 
 if TYPE_CHECKING:
     from orsched.engine.view import InstanceView
@@ -25,3 +26,6 @@ def orca(max_num_seqs: int = 256) -> Policy:
     trace and not of the sample path. The last token is never cached, hence one token less.
     """
     return Policy("orca", Reserving(deployment_peak, max_num_seqs))
+
+
+RECIPES = (fixed(orca, "Orca: iteration-level first come first served, longest context reserved, 256 requests"),)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from orsched.policy import Policy
-from policies.token_budget import TokenBudget
+from policies.parts.token_budget import TokenBudget
+from policies.recipe import fixed
 
 
 def sarathi(chunk_tokens: int = 512, max_num_seqs: int = 128, watermark: float = 0.01) -> Policy:
@@ -25,3 +26,6 @@ def sarathi(chunk_tokens: int = 512, max_num_seqs: int = 128, watermark: float =
     """
     batcher = TokenBudget(chunk_tokens, max_num_seqs, reserve_prompt=True, watermark=watermark)
     return Policy("sarathi", batcher)
+
+
+RECIPES = (fixed(sarathi, "Sarathi-Serve: chunks of 512 tokens, 128 requests, watermark 1%, preempt last"),)

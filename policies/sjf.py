@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orsched.policy import Information, Policy
-from policies.reserving import Reserving
+from policies.parts.reserving import Reserving
+from policies.recipe import fixed
 
 if TYPE_CHECKING:
     from orsched.engine.view import InstanceView
@@ -30,3 +31,6 @@ def sjf(max_num_seqs: int = 256) -> Policy:
         information=Information.ORACLE,
         order=shortest_output,
     )
+
+
+RECIPES = (fixed(sjf, "Shortest output first with oracle lengths, whole prompts, true peak reserved, never preempts"),)

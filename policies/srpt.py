@@ -14,8 +14,9 @@ from orsched.fleet import Fleet
 from orsched.policy import Information, Policy
 from orsched.service import ServiceModel
 from orsched.workloads import Workload
-from policies.kv_projection import KVProjection
-from policies.prompt_price import PromptPrice
+from policies.parts.kv_projection import KVProjection
+from policies.parts.prompt_price import PromptPrice
+from policies.recipe import Recipe
 
 if TYPE_CHECKING:
     from orsched.engine.view import InstanceView
@@ -157,3 +158,13 @@ def srpt(workload: Workload, fleet: Fleet) -> Policy:
     """
     batcher = ShortestRemaining(fleet.hardware.service)
     return Policy("srpt", batcher, information=Information.ORACLE, order=fewest_tokens)
+
+
+RECIPES = (
+    Recipe(
+        "srpt",
+        "Ours: fewest remaining tokens first with oracle lengths, chunks by the service model's price, never preempts",
+        Information.ORACLE,
+        srpt,
+    ),
+)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from orsched.engine.plan import DECODE_ALL, DECODE_UNDISTURBED, Chunk, Plan
 from orsched.policy import Policy
-from policies.pressure import preempt_last, require_watermark, watermark_blocks
+from policies.parts.pressure import preempt_last, require_watermark, watermark_blocks
+from policies.recipe import fixed
 
 if TYPE_CHECKING:
     from orsched.engine.view import InstanceView
@@ -66,3 +67,6 @@ class PrefillFirst:
 def vllm_v0(max_num_seqs: int = 256, watermark: float = 0.01) -> Policy:
     """The default scheduler of vLLM 0.4.x (block manager watermark 0.01, 256 requests, recompute preemption)."""
     return Policy("vllm-v0", PrefillFirst(max_num_seqs=max_num_seqs, watermark=watermark))
+
+
+RECIPES = (fixed(vllm_v0, "vLLM 0.4.x: prefill-only batches first, 256 requests, watermark 1%, preempt last"),)

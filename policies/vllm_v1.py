@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from orsched.policy import Policy
-from policies.token_budget import TokenBudget
+from policies.parts.token_budget import TokenBudget
+from policies.recipe import fixed
 
 
 def vllm_v1(max_num_batched_tokens: int = 2048, max_num_seqs: int = 256) -> Policy:
@@ -19,3 +20,6 @@ def vllm_v1(max_num_batched_tokens: int = 2048, max_num_seqs: int = 256) -> Poli
     Waiting requests are admitted only in a step that preempted nobody. Prefix caching is not modelled here.
     """
     return Policy("vllm-v1", TokenBudget(max_num_batched_tokens, max_num_seqs))
+
+
+RECIPES = (fixed(vllm_v1, "vLLM v1 (small): one budget of 2048 tokens, running first, 256 requests, preempt last"),)

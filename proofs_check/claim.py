@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from itertools import count
+from typing import Literal
 
 import numpy as np
 
 from orsched.errors import InputError
+from proofs_check.rules import Always, Finding, Instance, Rule
 
-Instance = Mapping[str, Any]
+Sampler = Callable[[np.random.Generator], Instance]
+Cases = Callable[[], Iterable[Instance]]
 Outcome = Literal["holds", "refuted", "fails"]
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A statement of the form "for every instance, slack >= 0".
+    """A published statement, the domain it is drawn from, and its inequality.
 
     Parameters
     ----------
@@ -27,27 +30,30 @@ class Claim:
     source : str
         Paper and place.
     sample : callable
-        ``sample(rng) -> instance``: draws one instance of the statement's domain.
-    slack : callable
-        ``slack(instance) -> float``: right minus left side; the claim holds on the instance when it is not
-        below ``-tolerance``.
-    tolerance : float
-        Rounding allowance, in the unit of the slack.
+        ``sample(rng) -> instance``: draws one instance of the statement's domain (or one path of its process). None
+        with `cases`.
+    inequality : callable
+        ``inequality(instance) -> slack``: right minus left side; the rule says what it has to satisfy.
+    rule : Rule
+        How slacks become a verdict: on every instance, on average, at most so often.
     known_false : bool
-        Whether the printed statement is known to be wrong; a witness then makes the verdict ``refuted``, and finding
+        Whether the printed statement is known to be wrong; then a violation makes the verdict ``refuted``, and finding
         none makes it ``fails``.
-    instances : int
-        How many to draw in a full check.
+    quick_sample : callable, optional
+        Draws smaller instances, for quick checks.
+    cases : callable, optional
+        ``cases() -> iterable of instances``: all there are, in place of samples, for the rule `Exhaustive`.
     """
 
     name: str
     statement: str
     source: str
-    sample: Callable[[np.random.Generator], Instance]
-    slack: Callable[[Instance], float]
-    tolerance: float = 1e-9
+    sample: Sampler | None
+    inequality: Callable[[Instance], float]
+    rule: Rule = Always()  # noqa: RUF009 - frozen
     known_false: bool = False
-    instances: int = 200
+    quick_sample: Sampler | None = None
+    cases: Cases | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,36 +63,62 @@ class Verdict:
     Parameters
     ----------
     outcome : {"holds", "refuted", "fails"}
-        ``holds`` on every instance drawn; ``refuted``: known to be false, and a witness was found; ``fails``: neither.
+        ``holds``: the rule found the statement true; ``refuted``: it is known to be false, and was found false;
+        ``fails``: neither, undecided included.
     slack : float
-        Smallest slack met.
+        The rule's slack: the smallest one met, or the distance of an estimate from its limit; negative when violated.
     witness : mapping
-        The instance with that slack.
+        The instance behind the slack, or the estimate.
     instances : int
-        How many were drawn. A sampled check is evidence, not a proof.
+        How many were drawn.
+    confidence : float
+        Probability with which the rule would have caught a false statement; the rule says which ones. A sampled
+        check is evidence, not a proof.
     """
 
     outcome: Outcome
     slack: float
     witness: Instance
     instances: int
+    confidence: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether the statement was found true."""
+        return self.outcome == "holds"
 
 
-def check(claim: Claim, seed: int = 0, instances: int | None = None) -> Verdict:
-    """Draw instances and report the tightest; deterministic for a seed (a whole number >= 0)."""
-    if seed < 0:
-        raise InputError(f"seed = {seed}: must be >= 0")
+def check(claim: Claim, seed: int = 0, quick: bool = False) -> Verdict:
+    """Draw instances until the claim's rule decides; deterministic for a seed (a whole number >= 0).
+
+    Parameters
+    ----------
+    claim : Claim
+        What to check.
+    seed : int
+        Seed; each claim has a stream of its own.
+    quick : bool
+        Draw fewer and smaller instances.
+    """
+    if isinstance(seed, bool) or seed < 0:
+        raise InputError(f"seed = {seed}: must be a whole number >= 0")
     rng = np.random.default_rng(np.random.SeedSequence([seed, *claim.name.encode()]))
-    count = claim.instances if instances is None else instances
-    tightest: tuple[float, Instance] | None = None
-    for _ in range(count):
-        instance = claim.sample(rng)
-        slack = claim.slack(instance)
-        if tightest is None or not slack >= tightest[0]:
-            tightest = (slack, instance)
-    assert tightest is not None, "a check needs at least one instance"
-    slack, witness = tightest
-    true_on_all = slack >= -claim.tolerance
-    expected: Outcome = "refuted" if claim.known_false else "holds"
-    outcome = expected if true_on_all != claim.known_false else "fails"
-    return Verdict(outcome, slack, witness, count)
+    finding = claim.rule.decide(_draws(claim, rng, quick), quick)
+    return Verdict(_outcome(claim, finding), finding.slack, finding.witness, finding.instances, finding.confidence)
+
+
+def _draws(claim: Claim, rng: np.random.Generator, quick: bool) -> Iterator[tuple[float, Instance]]:
+    sample = claim.quick_sample if quick and claim.quick_sample is not None else claim.sample
+    if claim.cases is not None:
+        instances: Iterable[Instance] = claim.cases()
+    else:
+        assert sample is not None, f"claim {claim.name!r} has neither a sampler nor cases"
+        instances = (sample(rng) for _ in count())
+    for instance in instances:
+        yield claim.inequality(instance), instance
+
+
+def _outcome(claim: Claim, finding: Finding) -> Outcome:
+    if finding.true is None or finding.true == claim.known_false:
+        return "fails"
+    return "refuted" if claim.known_false else "holds"

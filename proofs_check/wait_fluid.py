@@ -8,7 +8,8 @@ from fluid import ClassRate, equilibrium
 from orsched.catalogue import Hardware
 from orsched.fleet import Fleet
 from orsched.service import Affine
-from proofs_check.claim import Claim, Instance
+from proofs_check.claim import Claim
+from proofs_check.rules import Instance
 
 PAPER = "arXiv 2504.11320"
 

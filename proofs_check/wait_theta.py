@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from proofs_check.claim import Claim, Instance
+from proofs_check.claim import Claim
+from proofs_check.rules import Instance
 
 PAPER = "arXiv 2504.11320"
 

@@ -11,12 +11,10 @@ import typer
 from experiments.cli.consoles import error_console, output_console, print_json
 from experiments.cli.options import Json, Seed
 
-QUICK_INSTANCES = 25
-
 
 def check(
     names: Annotated[list[str] | None, typer.Argument(help="Claims to check. Default: all.")] = None,
-    quick: Annotated[bool, typer.Option("--quick", help=f"Draw {QUICK_INSTANCES} instances per claim.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer and smaller instances.")] = False,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
@@ -30,7 +28,7 @@ def check(
     with progress_bar(error_console(), "claims", len(claims)) as advance:
         for claim in claims:
             begin = time.perf_counter()
-            verdict = examine(claim, seed, QUICK_INSTANCES if quick else None)
+            verdict = examine(claim, seed, quick)
             rows.append(
                 {
                     "name": claim.name,
@@ -40,6 +38,7 @@ def check(
                     "slack": verdict.slack,
                     "witness": dict(verdict.witness),
                     "instances": verdict.instances,
+                    "confidence": verdict.confidence,
                     "seconds": time.perf_counter() - begin,
                 }
             )

@@ -42,8 +42,16 @@ class GapLog:
 
     def preempted(self, cohort: Cohort, request: int) -> None:
         """`request` leaves `cohort`; its next token will come after a recomputation."""
+        self._preempted[request] = self._leave(cohort, request)
+
+    def moved(self, source: Cohort, target: Cohort, request: int) -> None:
+        """`request` will emit its next token in `target`."""
+        self.joined(target, request, self._leave(source, request))
+
+    def _leave(self, cohort: Cohort, request: int) -> float:
+        """When `request`, which leaves `cohort`, emitted its last token."""
         joined_s = self._new.get(cohort, {}).pop(request, None)
-        self._preempted[request] = self._last_s[cohort] if joined_s is None else joined_s
+        return self._last_s[cohort] if joined_s is None else joined_s
 
     def iteration(self, cohort: Cohort, end_s: float) -> None:
         """Every member of `cohort` emitted a token at `end_s`."""

@@ -8,7 +8,7 @@ from orsched.catalogue import Hardware
 from orsched.engine.calendar import Calendar
 from orsched.engine.cohort import Cohort
 from orsched.engine.gap_log import GapLog
-from orsched.engine.plan import Chunk
+from orsched.engine.plan import Chunk, Move
 from orsched.engine.queues import FifoQueue, KeyedQueue, WaitingQueue
 from orsched.engine.requests import Requests
 from orsched.engine.stream import Stream
@@ -52,7 +52,7 @@ class Instance:
         self.hardware = hardware
         self.requests = requests
         self.ledger = KVLedger(hardware.kv_capacity_tokens, hardware.block_tokens)
-        self.cohorts = [Cohort(self.ledger.block_tokens) for _ in range(policy.num_classes)]
+        self.cohorts = [Cohort(self.ledger.block_tokens) for _ in range(policy.num_cohorts or policy.num_classes)]
         self.queues: list[WaitingQueue] = [
             FifoQueue() if policy.order is None else KeyedQueue(requests.key_of) for _ in range(policy.num_classes)
         ]
@@ -152,6 +152,29 @@ class Instance:
         self.resident_tokens -= tokens
         requests.preemptions[request] += 1
         (self._queue_of(request) if self._classified else self.queues[0]).push_back(request)
+
+    def move(self, move: Move, now_s: float) -> None:
+        """Let a decoding request go on in another cohort; its KV cache stays.
+
+        Raises
+        ------
+        PlanError
+            When it is not decoding here, or there is no such cohort.
+        """
+        request, cohort = move
+        if not 0 <= cohort < len(self.cohorts):
+            raise self._refuse(request, now_s, f"was moved to cohort {cohort}, there are {len(self.cohorts)}")
+        source = self.running.get(request)
+        if source is None:
+            raise self._refuse(request, now_s, "cannot be moved: it is not decoding here")
+        target = self.cohorts[cohort]
+        if target is source:
+            return
+        if self.gaps is not None:
+            self.gaps.moved(source, target, request)
+        tokens, remaining = source.leave(request)
+        target.join(request, tokens, remaining, self.ledger.held[request])
+        self.running[request] = target
 
     def kv_tokens_at(self, now_s: float) -> int:
         """KV tokens cached by the iterations finished at `now_s`."""

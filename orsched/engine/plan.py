@@ -28,10 +28,25 @@ class Chunk(NamedTuple):
     cohort: int = 0
 
 
+class Move(NamedTuple):
+    """A decoding request changes its cohort, keeping its KV cache: how a policy pauses or resumes it.
+
+    Parameters
+    ----------
+    request : int
+        A decoding request.
+    cohort : int
+        The cohort it decodes in from now on.
+    """
+
+    request: int
+    cohort: int
+
+
 class Plan(NamedTuple):
     """The composition of the next iterations; null fields mean "nothing of that kind".
 
-    Preemptions happen first, then admissions, then the iterations run until the next decision epoch.
+    Preemptions happen first, then moves, then admissions; then the iterations run until the next decision epoch.
 
     Parameters
     ----------
@@ -47,6 +62,8 @@ class Plan(NamedTuple):
         Most iterations before the policy is asked again.
     until_s : float
         The policy is asked again at the first iteration end at or after this time (seconds).
+    moves : tuple of Move
+        Decoding requests that change their cohort.
     """
 
     prefill: tuple[Chunk, ...] = ()
@@ -55,6 +72,7 @@ class Plan(NamedTuple):
     wake_on_arrival: bool = True
     max_steps: int = sys.maxsize
     until_s: float = math.inf
+    moves: tuple[Move, ...] = ()
 
 
 DECODE_ALL = Plan()

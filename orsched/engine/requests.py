@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import math
 from array import array
+from typing import TYPE_CHECKING
 
+from orsched.errors import InputError
 from orsched.policy import Information, LengthKey, Policy
+from orsched.prediction import Predictions
 from orsched.workloads import Workload
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 class Requests:
@@ -17,13 +23,16 @@ class Requests:
     workload : Workload
         What arrives.
     policy : Policy
-        Its `classify`, `order` and `information` decide class and queue key.
+        Its `classify`, `order` and `information` decide class and queue key, its `predict` the predicted lengths.
+    rng : numpy.random.Generator
+        The predictor's own random stream.
     """
 
     __slots__ = (
         "_classify",
         "_order",
         "_output_tokens",
+        "_visible_tokens",
         "arrival_s",
         "completion_s",
         "context_tokens",
@@ -32,26 +41,34 @@ class Requests:
         "information",
         "input_tokens",
         "instance",
+        "labels",
+        "predictions",
         "preemptions",
         "prompt_target",
     )
 
-    def __init__(self, workload: Workload, policy: Policy) -> None:
+    def __init__(self, workload: Workload, policy: Policy, rng: np.random.Generator) -> None:
         n = len(workload)
         self.arrival_s: list[float] = workload.arrival_s.tolist()
         self.input_tokens: list[int] = workload.input_tokens.tolist()
         self._output_tokens: list[int] = workload.output_tokens.tolist()
+        self.labels: list[int] = workload.class_id.tolist()
         self.context_tokens = workload.context_tokens
         self.information = policy.information
         self._classify = policy.classify
         self._order = policy.order
+        self.predictions: Predictions | None = None
+        self._visible_tokens: list[int] = self._output_tokens
+        if policy.predict is not None:
+            self.predictions = _checked(policy.predict(workload, rng), n)
+            self._visible_tokens = self.predictions.point.tolist()
         never = [math.nan]
         self.first_scheduled_s = array("d", never) * n
         self.first_token_s = array("d", never) * n
         self.completion_s = array("d", never) * n
         self.preemptions = array("q", [0]) * n
         self.instance = array("q", [0]) * n
-        self.prompt_target = list(self.input_tokens)
+        self.prompt_target: list[int] = list(self.input_tokens)
         """Tokens a prefill must process: the prompt, and after a preemption the tokens emitted before it."""
 
     def __len__(self) -> int:
@@ -70,8 +87,18 @@ class Requests:
     def key_of(self, request: int) -> float:
         """The queue key the policy's order gives `request`."""
         assert self._order is not None
-        return self._evaluate(self._order, request, Information.ORACLE)
+        return self._evaluate(self._order, request, Information.PREDICTED)
+
+    def known_tokens(self, request: int) -> int:
+        """Output length as far as the policy knows it: the true one, or the predicted one."""
+        return self._visible_tokens[request]
 
     def _evaluate(self, key: LengthKey, request: int, needed: Information) -> float:
-        visible = self._output_tokens[request] if self.information >= needed else None
+        visible = self._visible_tokens[request] if self.information >= needed else None
         return key(self.input_tokens[request], visible)
+
+
+def _checked(predictions: object, count: int) -> Predictions:
+    if not isinstance(predictions, Predictions) or len(predictions.point) != count:
+        raise InputError(f"a predictor returns Predictions for all {count} requests, got {predictions!r}")
+    return predictions

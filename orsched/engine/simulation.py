@@ -19,6 +19,9 @@ from orsched.policy import Policy
 from orsched.run import Run
 from orsched.workloads import Workload
 
+_PREDICTOR, _INSTANCE = 0, 1
+"""Streams of random numbers beside the router's: one for the predictor, one for each instance's policy."""
+
 
 def simulate(
     workload: Workload,
@@ -41,7 +44,7 @@ def simulate(
     policy : Policy
         What decides; sees views only.
     seed : int or SeedSequence
-        Seeds the policy's own random stream (randomised routers); the workload is given.
+        Seeds the policy's own random streams (router, predictor, batcher); the workload is given.
     token_gaps : bool
         Record the distribution of the gaps between output tokens (`Run.token_gaps`); about a tenth slower.
     epoch_limit : int, optional
@@ -64,15 +67,16 @@ def simulate(
     _require_types(workload, fleet, policy)
     require_fit(workload, fleet)
     sequence = _sequence(seed)
-    requests = Requests(workload, policy)
+    requests = Requests(workload, policy, _child(sequence, _PREDICTOR, 0))
     if epoch_limit is not None and epoch_limit < 1:
         raise InputError(f"epoch_limit = {epoch_limit}: must be >= 1, or None for no limit")
     limit = sys.maxsize if epoch_limit is None else epoch_limit
     alone = fleet.size == 1
     calendar = Calendar()
     instances = [Instance(i, fleet.hardware, policy, requests, calendar, limit, alone) for i in range(fleet.size)]
-    if token_gaps:
-        for instance in instances:
+    for instance in instances:
+        instance.stream.view.rng = _child(sequence, _INSTANCE, instance.index)
+        if token_gaps:
             instance.gaps = GapLog()
     view = FleetView(instances, np.random.default_rng(sequence))
     _Arrivals(requests, instances, policy, view, calendar, check)
@@ -168,3 +172,9 @@ def _sequence(seed: int | np.random.SeedSequence) -> np.random.SeedSequence:
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
         raise InputError(f"seed = {seed!r}: must be a whole number >= 0")
     return np.random.SeedSequence(int(seed))
+
+
+def _child(sequence: np.random.SeedSequence, stream: int, index: int) -> np.random.Generator:
+    """A named stream below `sequence`, which stays as it is."""
+    key = (*sequence.spawn_key, stream, index)
+    return np.random.default_rng(np.random.SeedSequence(sequence.entropy, spawn_key=key))

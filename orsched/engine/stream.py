@@ -149,10 +149,13 @@ class Stream:
         plan = self._batch(view)
         if plan.__class__ is not Plan:
             raise PlanError(f"policy {self._policy_name!r} returned {plan!r}: a batcher returns a Plan")
-        chunks, decode, preempt, self._wakes, _, self._idle_until_s = plan
+        chunks, decode, preempt, self._wakes, _, self._idle_until_s, moves = plan
         if preempt:
             for request in preempt:
                 instance.preempt(request, now_s)
+        if moves:
+            for move in moves:
+                instance.move(move, now_s)
         cohorts = instance.cohorts
         if decode is not None:
             cohorts = self._chosen(decode)

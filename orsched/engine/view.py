@@ -37,6 +37,8 @@ class InstanceView:
         the tokens it had emitted.
     memo : dict
         Scratch memory of the policy on this instance; empty at the start of a run.
+    rng : numpy.random.Generator
+        The policy's own random stream on this instance.
     """
 
     __slots__ = (
@@ -48,6 +50,7 @@ class InstanceView:
         "now_s",
         "prefilling",
         "prompt_tokens",
+        "rng",
         "running",
         "waiting",
     )
@@ -63,6 +66,7 @@ class InstanceView:
         self.now_s = 0.0
         self.iterations = 0
         self.memo: dict[str, Any] = {}
+        self.rng: np.random.Generator
 
     def waiting_of(self, class_id: int) -> Collection[int]:
         """Waiting requests of a class in queue order."""
@@ -80,6 +84,14 @@ class InstanceView:
     def decoding(self, cohort: int = 0) -> int:
         """Number of decoding requests in a cohort."""
         return len(self._instance.cohorts[cohort])
+
+    def members(self, cohort: int = 0) -> Collection[int]:
+        """Decoding requests of a cohort, in the order in which they joined it."""
+        return self._instance.cohorts[cohort].base.keys()
+
+    def clock(self, cohort: int = 0) -> int:
+        """Iterations a cohort has advanced since the start of the run."""
+        return self._instance.cohorts[cohort].clock
 
     @property
     def context_tokens(self) -> int:
@@ -136,21 +148,52 @@ class InstanceView:
         """Prompt length of `request`."""
         return self._instance.requests.input_tokens[request]
 
+    def label(self, request: int) -> int:
+        """The workload's own class of `request` (`Workload.class_id`): its tenant or service class."""
+        return self._instance.requests.labels[request]
+
+    def emitted_tokens(self, request: int) -> int:
+        """Output tokens `request` has emitted so far, on this instance or before a preemption."""
+        requests = self._instance.requests
+        if self._instance.running.get(request) is None:
+            return requests.prompt_target[request] - requests.input_tokens[request]
+        return self.cached_tokens(request) + 1 - requests.input_tokens[request]
+
     def output_tokens(self, request: int) -> int:
-        """True output length of `request`.
+        """Output length of `request` as far as the policy knows it.
+
+        The true one with `Information.ORACLE`. With `Information.PREDICTED` the predicted one, and one more than it has
+        emitted when it has outlived its prediction.
 
         Raises
         ------
         InformationError
-            Unless the policy declared `Information.ORACLE`.
+            With less information than that.
         """
         requests = self._instance.requests
-        if requests.information < Information.ORACLE:
+        if requests.information < Information.PREDICTED:
             raise InformationError(
                 f"output length of request {request} is hidden: the policy declared "
-                f"information {requests.information.label!r}, it needs 'oracle'"
+                f"information {requests.information.label!r}, it needs 'oracle' or 'predicted'"
             )
-        return requests.true_output_tokens()[request]
+        known = requests.known_tokens(request)
+        if requests.predictions is None:
+            return known
+        return max(known, self.emitted_tokens(request) + 1)
+
+    def output_interval(self, request: int) -> tuple[int, int]:
+        """Least and most output tokens predicted for `request`; the true length twice with `Information.ORACLE`.
+
+        Raises
+        ------
+        InformationError
+            With less information than `Information.PREDICTED`.
+        """
+        known = self.output_tokens(request)
+        predictions = self._instance.requests.predictions
+        if predictions is None:
+            return known, known
+        return int(predictions.low[request]), int(predictions.high[request])
 
     @property
     def closed(self) -> bool:

@@ -13,7 +13,7 @@ from orsched.errors import InputError
 from orsched.service import Batch, Hinged
 from orsched.workloads import workload_source
 from policies import RECIPES, build
-from policies.prompt_price import PromptPrice
+from policies.parts.prompt_price import PromptPrice
 from policies.srpt import ShortestRemaining, srpt
 
 LLAMA = hardware("llama2-7b/a100-80g")

@@ -10,10 +10,10 @@ from orsched import Fleet, Hardware, Policy, Workload, hardware, simulate
 from orsched.errors import InputError
 from orsched.service import Affine
 from policies import Wait
-from policies.bins import LengthBins
+from policies.parts.bins import LengthBins
 from policies.wait import KeepDecoding, Waiting
-from policies.wait_profile import class_profiles, cycle_memory_tokens, cycle_s
-from policies.wait_thresholds import check_thresholds, choose_thresholds
+from policies.wait.profile import class_profiles, cycle_memory_tokens, cycle_s
+from policies.wait.thresholds import check_thresholds, choose_thresholds
 
 TOY = Hardware("toy", Affine.wait(0.88, 0.01), 12, 64)
 LMSYS = hardware("llama2-7b/a100-80g-linear-lmsys")

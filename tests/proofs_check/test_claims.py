@@ -25,7 +25,7 @@ def test_planted_false_variants_are_caught(name):
         planted = replace(claim, known_false=False)
     else:
         shift = max(check(claim).slack, 0.0) + 1e-3
-        planted = replace(claim, slack=lambda x: claim.slack(x) - shift)
+        planted = replace(claim, inequality=lambda x: claim.inequality(x) - shift)
     verdict = check(planted)
     assert verdict.outcome == "fails"
     assert verdict.witness

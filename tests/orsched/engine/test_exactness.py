@@ -19,7 +19,7 @@ from instances import (
 from orsched import Fleet, Hardware, Information, Policy, Run, Workload, simulate
 from orsched.service import FULL, Affine, PiecewiseLinear
 from policies import ROUTERS
-from policies.bins import LengthBins
+from policies.parts.bins import LengthBins
 from policies.wait import KeepDecoding, Waiting
 
 TIMES = ("first_scheduled_s", "first_token_s", "completion_s", "busy_s", "batch_s", "kv_token_s")

@@ -11,10 +11,10 @@ from orsched.engine.plan import IDLE, Chunk, Plan
 from orsched.fleet import Fleet
 from orsched.policy import Information, Policy
 from orsched.workloads import Workload
-from policies.bins import LengthBins
-from policies.pressure import preempt_last
-from policies.wait_profile import class_profiles
-from policies.wait_thresholds import WaitThresholds, check_thresholds, choose_thresholds
+from policies.parts.bins import LengthBins
+from policies.parts.pressure import preempt_last
+from policies.wait.profile import class_profiles
+from policies.wait.thresholds import WaitThresholds, check_thresholds, choose_thresholds
 
 if TYPE_CHECKING:
     from orsched.engine.view import InstanceView

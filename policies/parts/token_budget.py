@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from orsched.engine.plan import DECODE_ALL, DECODE_UNDISTURBED, Chunk, Plan
 from orsched.errors import InputError
-from policies.pressure import preempt_last, require_watermark, watermark_blocks
+from policies.parts.pressure import preempt_last, require_watermark, watermark_blocks
 
 if TYPE_CHECKING:
     from orsched.engine.view import InstanceView

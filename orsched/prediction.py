@@ -1,0 +1,73 @@
+"""Predicted output lengths: what a policy that declares `Information.PREDICTED` knows instead of the truth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from orsched.errors import InputError
+from orsched.work import Ints
+
+if TYPE_CHECKING:
+    from orsched.workloads import Workload
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Predictions:
+    """Predicted output tokens of every request of a workload; arrays of shape ``(n,)``.
+
+    Build it with `Predictions.of`, which checks them.
+
+    Parameters
+    ----------
+    point : ndarray of int64
+        The single number a policy uses as the output length; >= 1.
+    low, high : ndarray of int64
+        Interval the predictor gives, ``1 <= low <= point <= high``. Whether the truth lies in it is the predictor's
+        promise, and its documentation says whether it makes one.
+    """
+
+    point: Ints
+    low: Ints
+    high: Ints
+
+    @classmethod
+    def of(cls, point: Ints, low: Ints | None = None, high: Ints | None = None) -> Predictions:
+        """Check and build; without an interval it is the point itself.
+
+        Raises
+        ------
+        InputError
+            Naming the first row that violates ``1 <= low <= point <= high``, or columns of different length.
+        """
+        low = point if low is None else low
+        high = point if high is None else high
+        columns = [np.asarray(column) for column in (low, point, high)]
+        if len({column.shape for column in columns}) != 1 or columns[0].ndim != 1:
+            raise InputError("predictions low, point and high must be columns of the same length")
+        if any(not np.issubdtype(column.dtype, np.integer) for column in columns):
+            raise InputError("predictions must be whole numbers of tokens")
+        least, middle, most = columns
+        wrong = (least < 1) | (middle < least) | (most < middle)
+        if wrong.any():
+            row = int(np.argmax(wrong))
+            raise InputError(
+                f"prediction of request {row}: low {least[row]}, point {middle[row]}, high {most[row]}; "
+                "need 1 <= low <= point <= high"
+            )
+        return cls(*(column.astype(np.int64) for column in (middle, least, most)))
+
+
+class Predictor(Protocol):
+    """Predicts output lengths. Part of the environment: it sees the true ones, the policy sees what it returns."""
+
+    @property
+    def name(self) -> str:
+        """Label in tables and settings."""
+        ...
+
+    def __call__(self, workload: Workload, rng: np.random.Generator, /) -> Predictions:
+        """Predict for every request, before the run; all randomness comes from `rng`."""
+        ...

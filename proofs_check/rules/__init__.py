@@ -1,0 +1,8 @@
+"""How the slacks of drawn instances become a verdict."""
+
+from proofs_check.rules.always import Always, Exhaustive, Once
+from proofs_check.rules.average import OnAverage
+from proofs_check.rules.rarely import Rarely
+from proofs_check.rules.rule import Draws, Finding, Instance, Rule
+
+__all__ = ["Always", "Draws", "Exhaustive", "Finding", "Instance", "OnAverage", "Once", "Rarely", "Rule"]
