@@ -89,6 +89,7 @@ class Bounding:
             "requests": experiment.requests,
             "replications": experiment.replications,
             "seed": experiment.seed,
+            "predictor": experiment.predictor,
             "bounds": [{**summary.to_json(), "tightest": summary in marked} for summary in summaries],
             "policies": [row_document(row) for row in self.rows],
             "best_policy": None if best is None else best.policy,

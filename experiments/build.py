@@ -10,6 +10,7 @@ from experiments.experiment import Experiment
 from orsched.errors import InputError
 from orsched.fleet import Fleet
 from orsched.policy import Information, Policy, only_instance
+from orsched.prediction import Predictor
 from orsched.workloads import Workload
 from orsched.workloads.sources import WorkloadSource
 
@@ -30,30 +31,43 @@ class Unavailable:
 
 
 def built_policies(experiment: Experiment, representative: Workload, load: float) -> tuple[Policy | Unavailable, ...]:
-    """Build the policies for `load`, each behind the experiment's router.
+    """Build the policies for `load`, each behind the experiment's router and with its predictor.
 
-    Policies that are tuned on the workload (WAIT) see `representative` at the load: the law, never the sample
-    path of a replication.
+    Policies that are tuned on the workload (WAIT) and predictors that are learnt from it see `representative` at the
+    load: the law, never the sample path of a replication.
 
     Raises
     ------
     UnknownNameError
-        For an unknown policy or router.
+        For an unknown policy, router or predictor.
+    InputError
+        For a predictor's parameter that is none.
     """
     fleet = experiment.fleet
     tuned_on = representative.at_load(load, fleet)
-    return tuple(_built(policy, tuned_on, experiment) for policy in experiment.policies)
+    predictor = None if experiment.predictor is None else policies.build_predictor(experiment.predictor, tuned_on)
+    return tuple(_built(policy, tuned_on, experiment, predictor) for policy in experiment.policies)
 
 
-def _built(policy: str | Policy, tuned_on: Workload, experiment: Experiment) -> Policy | Unavailable:
+def _built(
+    policy: str | Policy, tuned_on: Workload, experiment: Experiment, predictor: Predictor | None
+) -> Policy | Unavailable:
     if isinstance(policy, Policy):
-        return _routed(policy, experiment.router, experiment.fleet)
+        return _routed(_predicted(policy, predictor), experiment.router, experiment.fleet)
     recipe = policies.get_recipe(policy)
     try:
         built = recipe.build(tuned_on, experiment.fleet)
     except InputError as error:
-        return Unavailable(recipe.name, recipe.information, str(error))
-    return _routed(built, experiment.router, experiment.fleet)
+        predicted = predictor is not None and recipe.information > Information.NONE
+        return Unavailable(recipe.name, Information.PREDICTED if predicted else recipe.information, str(error))
+    return _routed(_predicted(built, predictor), experiment.router, experiment.fleet)
+
+
+def _predicted(policy: Policy, predictor: Predictor | None) -> Policy:
+    """The policy with predicted lengths, if it uses lengths at all."""
+    if predictor is None or policy.information is Information.NONE:
+        return policy
+    return policy.predicted_by(predictor)
 
 
 def wait_with_thresholds(

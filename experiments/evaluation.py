@@ -62,6 +62,7 @@ class Evaluation:
             "hardware": experiment.fleet.hardware.name,
             "instances": experiment.fleet.size,
             "router": effective_router(experiment),
+            "predictor": experiment.predictor,
             **{key: row[key] for key in ("load", "stable", "unstable_replications", "stability")},
             "requests": experiment.requests,
             "replications": experiment.replications,

@@ -47,6 +47,9 @@ class Experiment:
         whole path, as bounds do.
     drop_oversized : bool
         Leave out the requests of a trace that no instance can hold, with a notice, instead of refusing it.
+    predictor : str, optional
+        Predictor of output lengths (`policies.predictors`) for every policy that uses them; None leaves each policy
+        what it declares.
     """
 
     workload: WorkloadLike
@@ -60,6 +63,7 @@ class Experiment:
     slo: SLO | None = None
     warm_up: str = "none"
     drop_oversized: bool = False
+    predictor: str | None = None
 
     def __post_init__(self) -> None:
         if not self.policies:

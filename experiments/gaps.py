@@ -34,6 +34,7 @@ def gap_table(
     seed: int = 0,
     router: str | None = None,
     drop_oversized: bool = False,
+    predictor: str | None = None,
     workers: int | None = None,
     on_task_done: Callable[[], None] = lambda: None,
 ) -> GapTable:
@@ -55,6 +56,8 @@ def gap_table(
         For a fleet of several instances.
     drop_oversized : bool
         Leave out the requests of a trace that no instance can hold, with a notice, instead of refusing it.
+    predictor : str, optional
+        Predicted output lengths for every policy that uses lengths (`policies.build_predictor`), as ``"noise:0.5"``.
     workers : int, optional
         Processes; None: as many cores as pay off. The table does not depend on it.
     on_task_done : callable
@@ -81,6 +84,7 @@ def gap_table(
         seed=seed,
         router=router,
         drop_oversized=drop_oversized,
+        predictor=predictor,
     )
     return tabulate(run_experiment(experiment, workers=workers, on_task_done=on_task_done))
 
@@ -97,6 +101,7 @@ def tabulate(results: Results) -> GapTable:
         seed=experiment.seed,
         rows=tuple(rows),
         notices=results.notices,
+        predictor=experiment.predictor,
     )
 
 
@@ -107,7 +112,7 @@ def gap_row(results: Results, load: float, policy: Policy | Unavailable) -> GapR
     paths = results.at(load)
     outcomes = [path.outcomes[policy.name] for path in paths]
     verdicts = [outcome.stability for outcome in outcomes]
-    stable, reason = _verdict(load, verdicts, results.experiment.requests)
+    stable, reason = pooled_stability(load, verdicts, results.experiment.requests)
     return GapRow(
         policy=policy.name,
         information=policy.information.label,
@@ -125,7 +130,7 @@ def gap_row(results: Results, load: float, policy: Policy | Unavailable) -> GapR
     )
 
 
-def _verdict(load: float, verdicts: Sequence[Stability], requests: int) -> tuple[bool, str]:
+def pooled_stability(load: float, verdicts: Sequence[Stability], requests: int) -> tuple[bool, str]:
     """Pool the replications: unstable when most of them are, or, at load >= 1, when they grow on average.
 
     Below load 1 growth must be shown; from load 1 on the theory predicts it, and a short path that happens to

@@ -50,11 +50,19 @@ def _routers() -> list[dict[str, Any]]:
     ]
 
 
+def _predictors() -> list[dict[str, Any]]:
+    import policies
+
+    kinds = (policies.PREDICTORS[name] for name in policies.predictor_names())
+    return [{"name": kind.usage, "description": kind.description} for kind in kinds]
+
+
 LISTS: Mapping[str, Callable[[], list[dict[str, Any]]]] = {
     "policies": _policies,
     "workloads": _workloads,
     "hardware": _hardware,
     "routers": _routers,
+    "predictors": _predictors,
 }
 """What can be listed."""
 

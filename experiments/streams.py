@@ -12,6 +12,7 @@ class Stream(IntEnum):
 
     WORKLOAD = 0
     POLICY = 1
+    TUNING = 2
 
 
 def seed_sequence(seed: int, stream: Stream, replication: int) -> SeedSequence:

@@ -153,6 +153,8 @@ class GapTable:
         Ordered by load, then as the policies were given.
     notices : sequence of str
         What was changed or assumed, to be shown to the reader.
+    predictor : str, optional
+        Where the policies that use output lengths had them from.
     """
 
     workload: str
@@ -162,6 +164,7 @@ class GapTable:
     seed: int
     rows: Sequence[GapRow]
     notices: Sequence[str] = ()
+    predictor: str | None = None
 
     def __len__(self) -> int:
         """Number of rows."""
@@ -171,7 +174,8 @@ class GapTable:
     def title(self) -> str:
         """What the table shows, in one line."""
         paths = f"{self.replications} replications of {self.requests:,} requests"
-        return f"{self.workload} on {self.fleet}: {paths}, seed {self.seed}"
+        predicted = "" if self.predictor is None else f", lengths predicted by {self.predictor}"
+        return f"{self.workload} on {self.fleet}: {paths}, seed {self.seed}{predicted}"
 
     @property
     def loads(self) -> tuple[float, ...]:
@@ -199,10 +203,11 @@ class GapTable:
     def to_frame(self) -> pd.DataFrame:
         """One row per policy and load, every metric and gap with its half-width.
 
-        Columns: workload, fleet, policy, information, load, stable, unstable_replications, replications,
-        requests, seed; for each metric ``<metric>`` and ``<metric>_half_width``; for each metric with a bound
-        ``<metric>_gap``, ``<metric>_gap_half_width``, ``<metric>_bound`` (name), ``<metric>_bound_value``,
-        ``<metric>_bound_validity`` and ``<metric>_bound_certified``. A cell that does not exist is missing.
+        Columns: workload, fleet, policy, information, predictor (missing where none is used), load, stable,
+        unstable_replications, replications, requests, seed; for each metric ``<metric>`` and ``<metric>_half_width``;
+        for each metric with a bound ``<metric>_gap``, ``<metric>_gap_half_width``, ``<metric>_bound`` (name),
+        ``<metric>_bound_value``, ``<metric>_bound_validity`` and ``<metric>_bound_certified``. A cell that does not
+        exist is missing.
         """
         import pandas as pd
 
@@ -216,6 +221,7 @@ class GapTable:
             "fleet": self.fleet,
             "policy": row.policy,
             "information": row.information,
+            "predictor": row.settings.get("predictor"),
             "load": row.load,
             "stable": row.stable,
             "unstable_replications": row.unstable_replications,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from orsched.engine.plan import Plan
 from orsched.errors import InputError
@@ -90,6 +90,8 @@ class Policy:
         `Information.PREDICTED`. None: first come first served.
     predict : Predictor, optional
         Where predicted lengths come from; needed with `Information.PREDICTED`, and with no other.
+    plans_with : {"point", "low", "high"}
+        Which predicted number stands for the output length: `InstanceView.output_tokens`, queue keys and classes.
     settings : mapping
         Parameters and derived quantities (bins, thresholds) to print with results.
     """
@@ -103,6 +105,7 @@ class Policy:
     classify: LengthKey | None = None
     order: LengthKey | None = None
     predict: Predictor | None = None
+    plans_with: Literal["point", "low", "high"] = "point"
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -112,6 +115,8 @@ class Policy:
             raise InputError(f"policy {self.name!r} has {self.num_classes} classes and nothing to classify with")
         if self.num_cohorts is not None and self.num_cohorts < 1:
             raise InputError(f"Policy.num_cohorts = {self.num_cohorts}: must be >= 1")
+        if self.plans_with not in ("point", "low", "high"):
+            raise InputError(f"Policy.plans_with = {self.plans_with!r}: must be 'point', 'low' or 'high'")
         if (self.information is Information.PREDICTED) != (self.predict is not None):
             raise InputError(
                 f"policy {self.name!r} declares information {self.information.label!r} and "

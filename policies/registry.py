@@ -9,7 +9,29 @@ from orsched.errors import unknown_name
 from orsched.fleet import Fleet
 from orsched.policy import Policy, Router
 from orsched.workloads import Workload
-from policies import mc_sf, orca, routers, sarathi, sjf, srpt, vllm_v0, vllm_v1, wait
+from policies import (
+    a_max,
+    a_min,
+    alpha_protection,
+    andes,
+    fastserve,
+    learned_ranking,
+    mc_benchmark,
+    mc_sf,
+    multi_bin,
+    orca,
+    rad,
+    routers,
+    sarathi,
+    sjf,
+    sorted_f,
+    srpt,
+    svf,
+    vllm_v0,
+    vllm_v1,
+    vtc,
+    wait,
+)
 from policies.recipe import Recipe
 
 
@@ -71,7 +93,28 @@ def router_names() -> list[str]:
     return sorted(ROUTERS)
 
 
-_HOMES = (vllm_v0, vllm_v1, sarathi, orca, sjf, mc_sf, srpt, wait)
+_HOMES = (
+    vllm_v0,
+    vllm_v1,
+    sarathi,
+    orca,
+    sjf,
+    mc_sf,
+    mc_benchmark,
+    alpha_protection,
+    svf,
+    sorted_f,
+    a_max,
+    a_min,
+    multi_bin,
+    rad,
+    srpt,
+    fastserve,
+    vtc,
+    learned_ranking,
+    andes,
+    wait,
+)
 
 RECIPES: Mapping[str, Recipe] = MappingProxyType({recipe.name: recipe for home in _HOMES for recipe in home.RECIPES})
 

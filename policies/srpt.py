@@ -15,6 +15,7 @@ from orsched.policy import Information, Policy
 from orsched.service import ServiceModel
 from orsched.workloads import Workload
 from policies.parts.kv_projection import KVProjection
+from policies.parts.pressure import outgrown
 from policies.parts.prompt_price import PromptPrice
 from policies.recipe import Recipe
 
@@ -60,10 +61,10 @@ class Admission:
 
     def _reserve(self, request: int, tokens: int) -> bool:
         view, future = self._view, self.future
-        prompt, outputs = view.prompt_tokens[request], view.output_tokens(request)
+        prompt, outputs = view.prompt_tokens[request], iterations_left(view, request)
         if tokens == prompt:
             if fits := future.fits(prompt, outputs):
-                future.start(prompt, outputs)
+                future.start(request, prompt, outputs)
         elif fits := future.fits_held(prompt + outputs - 1):
             future.hold(prompt + outputs - 1)
         return fits
@@ -76,7 +77,8 @@ class ShortestRemaining:
     A prompt in progress pauses for a shorter request. The iteration takes the prompt tokens that are cheap by the
     service model, and more while that costs those present less than it saves those that wait (`PromptPrice`), but no
     chunk so large that shorter requests could not interrupt it. Where all tokens have one price prompts are whole. A
-    request starts only if memory suffices in every future iteration, so that nothing is ever preempted.
+    request starts only if memory suffices in every future iteration, so that nothing is ever preempted, unless
+    predicted lengths were too short; then the latest admitted is, when the next iteration does not fit.
 
     Parameters
     ----------
@@ -100,6 +102,8 @@ class ShortestRemaining:
 
     def __call__(self, view: InstanceView) -> Plan:
         """Plan one step."""
+        if relief := outgrown(view):
+            return relief
         waiting, prefilling = view.waiting, view.prefilling
         if not prefilling and not waiting:
             return DECODE_ALL
@@ -111,7 +115,7 @@ class ShortestRemaining:
         if chunks:
             return Plan(chunks)
         head = next(iter(waiting))
-        wait = admission.future.earliest(view.prompt_tokens[head], view.output_tokens(head))
+        wait = admission.future.earliest(view.prompt_tokens[head], iterations_left(view, head))
         return Plan(max_steps=max(1, wait))
 
     def _chunks(self, view: InstanceView, admission: Admission) -> tuple[Chunk, ...]:
@@ -124,7 +128,7 @@ class ShortestRemaining:
         most = self.stretch * (cheap + decodes) - decodes
 
         def tokens_left(request: int) -> int:
-            return view.prompt_left(request) + view.output_tokens(request)
+            return view.prompt_left(request) + iterations_left(view, request)
 
         chunks: list[Chunk] = []
         done = 0
@@ -142,6 +146,11 @@ class ShortestRemaining:
             done += tokens
             pending -= tokens == left
         return tuple(chunks)
+
+
+def iterations_left(view: InstanceView, request: int) -> int:
+    """Output tokens that a waiting request, or one whose prompt is not done, has still to emit."""
+    return view.output_tokens(request) - view.emitted_tokens(request)
 
 
 def fewest_tokens(input_tokens: int, output_tokens: int | None, /) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import count
@@ -10,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from orsched.errors import InputError
-from proofs_check.rules import Always, Finding, Instance, Rule
+from proofs_check.rules import Always, Exhaustive, Finding, Instance, Rule
 
 Sampler = Callable[[np.random.Generator], Instance]
 Cases = Callable[[], Iterable[Instance]]
@@ -24,18 +25,19 @@ class Claim:
     Parameters
     ----------
     name : str
-        Identifier.
+        Identifier; claims of one paper share their first words (``orsched check FIRST-WORDS`` runs them).
     statement : str
         The inequality in one line.
     source : str
         Paper and place.
     sample : callable
-        ``sample(rng) -> instance``: draws one instance of the statement's domain (or one path of its process). None
-        with `cases`.
+        ``sample(rng) -> instance``: draws one instance of the statement's domain (or one path of its process), a short
+        mapping of plain numbers, texts and lists, which a report can print. None with `cases`.
     inequality : callable
-        ``inequality(instance) -> slack``: right minus left side; the rule says what it has to satisfy.
+        ``inequality(instance) -> slack``: right minus left side; the rule says what it has to satisfy. NaN counts as
+        minus infinity: what cannot be computed does not hold.
     rule : Rule
-        How slacks become a verdict: on every instance, on average, at most so often.
+        How slacks become a verdict: on every instance, on average, near a value, at most so often, in one experiment.
     known_false : bool
         Whether the printed statement is known to be wrong; then a violation makes the verdict ``refuted``, and finding
         none makes it ``fails``.
@@ -43,6 +45,11 @@ class Claim:
         Draws smaller instances, for quick checks.
     cases : callable, optional
         ``cases() -> iterable of instances``: all there are, in place of samples, for the rule `Exhaustive`.
+
+    Raises
+    ------
+    InputError
+        Unless there is either a sampler or, with the rule `Exhaustive`, cases.
     """
 
     name: str
@@ -54,6 +61,10 @@ class Claim:
     known_false: bool = False
     quick_sample: Sampler | None = None
     cases: Cases | None = None
+
+    def __post_init__(self) -> None:
+        if (self.sample is None) == (self.cases is None) or isinstance(self.rule, Exhaustive) != (self.sample is None):
+            raise InputError(f"claim {self.name!r}: needs either sample, or cases and the rule Exhaustive")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,18 +115,22 @@ def check(claim: Claim, seed: int = 0, quick: bool = False) -> Verdict:
         raise InputError(f"seed = {seed}: must be a whole number >= 0")
     rng = np.random.default_rng(np.random.SeedSequence([seed, *claim.name.encode()]))
     finding = claim.rule.decide(_draws(claim, rng, quick), quick)
-    return Verdict(_outcome(claim, finding), finding.slack, finding.witness, finding.instances, finding.confidence)
+    slack = finding.slack + 0.0  # no minus zero
+    return Verdict(_outcome(claim, finding), slack, finding.witness, finding.instances, finding.confidence)
 
 
 def _draws(claim: Claim, rng: np.random.Generator, quick: bool) -> Iterator[tuple[float, Instance]]:
-    sample = claim.quick_sample if quick and claim.quick_sample is not None else claim.sample
+    for instance in _instances(claim, rng, quick):
+        slack = float(claim.inequality(instance))
+        yield -math.inf if math.isnan(slack) else slack, instance
+
+
+def _instances(claim: Claim, rng: np.random.Generator, quick: bool) -> Iterable[Instance]:
     if claim.cases is not None:
-        instances: Iterable[Instance] = claim.cases()
-    else:
-        assert sample is not None, f"claim {claim.name!r} has neither a sampler nor cases"
-        instances = (sample(rng) for _ in count())
-    for instance in instances:
-        yield claim.inequality(instance), instance
+        return claim.cases()
+    sample = claim.quick_sample if quick and claim.quick_sample is not None else claim.sample
+    assert sample is not None, "a claim has a sampler or cases"
+    return (sample(rng) for _ in count())
 
 
 def _outcome(claim: Claim, finding: Finding) -> Outcome:

@@ -6,12 +6,39 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from orsched.errors import unknown_name
-from proofs_check import planning_bounds, wait_fluid, wait_theta
+from proofs_check import (
+    bari_rad,
+    chen_intervals,
+    guldogan_multi_bin,
+    jaillet_lower_bounds,
+    jaillet_mc_sf,
+    kong_svf,
+    li_dai_peng_stability,
+    nie_si_zhou_capacity,
+    planning_bounds,
+    wait_fluid,
+    wait_theta,
+    wang_sorted_f,
+)
 from proofs_check.claim import Claim
 
-CLAIMS: Mapping[str, Claim] = MappingProxyType(
-    {claim.name: claim for room in (wait_fluid, wait_theta, planning_bounds) for claim in room.CLAIMS}
+_HOMES = (
+    wait_fluid,
+    wait_theta,
+    jaillet_mc_sf,
+    jaillet_lower_bounds,
+    li_dai_peng_stability,
+    wang_sorted_f,
+    chen_intervals,
+    guldogan_multi_bin,
+    nie_si_zhou_capacity,
+    kong_svf,
+    bari_rad,
+    planning_bounds,
 )
+
+CLAIMS: Mapping[str, Claim] = MappingProxyType({claim.name: claim for home in _HOMES for claim in home.CLAIMS})
+"""Paper by paper."""
 
 
 def get_claim(name: str) -> Claim:
@@ -25,3 +52,17 @@ def get_claim(name: str) -> Claim:
     if name not in CLAIMS:
         raise unknown_name("claim", name, CLAIMS)
     return CLAIMS[name]
+
+
+def claims_named(name: str) -> list[Claim]:
+    """The claim of that name, or all those whose names begin with these words: ``kong``, ``jaillet-mc-sf``.
+
+    Raises
+    ------
+    UnknownNameError
+        When there is none; the message suggests the nearest names.
+    """
+    if name in CLAIMS:
+        return [CLAIMS[name]]
+    alike = [claim for other, claim in CLAIMS.items() if other.startswith(f"{name}-")]
+    return alike or [get_claim(name)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from experiments.bench.cases import FLEET64, SINGLE, WAIT
+from experiments.bench.cases import FLEET64, MC_SF, NESTED, SINGLE, WAIT
 from experiments.bench.yardstick import TIMEOUTS, simpy_timeouts_per_s
 
 MILLION = 1_000_000
@@ -14,7 +14,7 @@ REPEATS = 3
 
 
 def bench_engine(requests: int = 100_000, *, full: bool = False) -> dict[str, Any]:
-    """Time the engine on the reference instance at load 0.9, on one core.
+    """Time the engine on the reference instance at load 0.9 (Nested WAIT: 0.5), on one core.
 
     Everything here runs on one thread and waits for nothing, so seconds are CPU seconds of this process: what
     else runs on the machine then disturbs them least.
@@ -29,29 +29,25 @@ def bench_engine(requests: int = 100_000, *, full: bool = False) -> dict[str, An
     Returns
     -------
     dict
-        ``single_requests_per_s`` (vLLM v1), ``wait_requests_per_s``, ``fleet64_requests_per_s`` (64
-        instances, vLLM v1, JSQ), ``simpy_timeouts_per_s``; the same as timeouts per request;
+        ``single_requests_per_s`` (vLLM v1), ``wait_requests_per_s``, ``nested_requests_per_s`` (Nested WAIT),
+        ``mc_sf_requests_per_s``, ``fleet64_requests_per_s`` (64 instances, vLLM v1, JSQ), ``simpy_timeouts_per_s``;
+        the same as timeouts per request;
         ``time_ratio_10x``, the time of ten times as many requests, and ``scaling_exponent``, its decimal
         logarithm; with `full` also ``million_peak_mib``.
     """
     SINGLE.seconds(1_000)  # imports and caches
     timeouts = min(TIMEOUTS, 2 * requests)
     yardstick = simpy_timeouts_per_s(timeouts)
-    single = requests / SINGLE.seconds(requests, REPEATS)
-    wait = requests / WAIT.seconds(requests, REPEATS)
-    fleet = requests / FLEET64.seconds(requests, REPEATS)
+    cases = {"single": SINGLE, "wait": WAIT, "nested": NESTED, "mc_sf": MC_SF, "fleet64": FLEET64}
+    speeds = {name: requests / case.seconds(requests, REPEATS) for name, case in cases.items()}
     yardstick = max(yardstick, simpy_timeouts_per_s(timeouts))
     large = MILLION if full else 2 * requests
     ratio = SINGLE.seconds(large, 2) / SINGLE.seconds(large // 10, 2)
     found = {
         "requests": requests,
-        "single_requests_per_s": single,
-        "wait_requests_per_s": wait,
-        "fleet64_requests_per_s": fleet,
+        **{f"{name}_requests_per_s": speed for name, speed in speeds.items()},
         "simpy_timeouts_per_s": yardstick,
-        "single_timeouts_per_request": yardstick / single,
-        "wait_timeouts_per_request": yardstick / wait,
-        "fleet64_timeouts_per_request": yardstick / fleet,
+        **{f"{name}_timeouts_per_request": yardstick / speed for name, speed in speeds.items()},
         "time_ratio_10x": ratio,
         "scaling_exponent": math.log10(ratio),
     }

@@ -11,7 +11,7 @@ from rich.table import Table
 
 def to_rich(found: Mapping[str, Any], previous: Mapping[str, Any] | None) -> Table:
     """One line per number, with the previous number and the change in per cent."""
-    grid = Table("engine, reference instance at load 0.9", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    grid = Table("engine, reference instance at load 0.9 (nested: 0.5)", box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for header in ("now", "previous", "change"):
         grid.add_column(header, justify="right")
     for name, value in found.items():

@@ -15,6 +15,7 @@ from experiments.cli.evaluate import evaluate
 from experiments.cli.gap_table import gap_table
 from experiments.cli.hindsight import hindsight
 from experiments.cli.listing import listing
+from experiments.cli.reproduce import reproduce
 from experiments.cli.trajectory import trajectory
 
 app = typer.Typer(
@@ -49,6 +50,7 @@ app.command("gap-table")(gap_table)
 app.command("trajectory")(trajectory)
 app.command("hindsight")(hindsight)
 app.command("check")(check)
+app.command("reproduce")(reproduce)
 app.command("list")(listing)
 app.add_typer(bench, name="bench")
 app.command("doctor")(doctor)

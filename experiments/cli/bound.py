@@ -24,6 +24,7 @@ def bound(
         list[str] | None,
         typer.Option("--policy", help="Also simulate it, for its gap; repeat, separate with commas, or `all`."),
     ] = None,
+    predictor: options.PredictorName = None,
     drop_oversized: options.DropOversized = False,
     as_json: options.Json = False,
 ) -> None:
@@ -45,6 +46,7 @@ def bound(
         replications=replications,
         seed=seed,
         drop_oversized=drop_oversized,
+        predictor=predictor,
     )
     errors = error_console()
     with progress_bar(errors, "sample paths", replications) as advance:

@@ -3,66 +3,71 @@
 from __future__ import annotations
 
 import json
-import time
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from experiments.cli.consoles import error_console, output_console, print_json
-from experiments.cli.options import Json, Seed
+from experiments.cli.options import Json, Seed, Workers
+
+if TYPE_CHECKING:
+    from experiments.checking import Checked
+
+_IN_TABLE = 48
+_BELOW_TABLE = 400
 
 
 def check(
-    names: Annotated[list[str] | None, typer.Argument(help="Claims to check. Default: all.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Claims, or the first words of their names (`kong`). Default: all.")
+    ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Fewer and smaller instances.")] = False,
     seed: Seed = 0,
+    workers: Workers = None,
     as_json: Json = False,
 ) -> None:
     """Check claims on sampled instances: verdict, tightest slack, witness; exit with 1 when one fails."""
+    from experiments.checking import check_claims
     from experiments.progress import progress_bar
-    from proofs_check import CLAIMS, get_claim
-    from proofs_check import check as examine
+    from proofs_check import CLAIMS, claims_named
 
-    claims = [get_claim(name) for name in names or sorted(CLAIMS)]
-    rows: list[dict[str, Any]] = []
+    wanted = [claim.name for name in names or CLAIMS for claim in claims_named(name)]
+    claims = [CLAIMS[name] for name in dict.fromkeys(wanted)]
     with progress_bar(error_console(), "claims", len(claims)) as advance:
-        for claim in claims:
-            begin = time.perf_counter()
-            verdict = examine(claim, seed, quick)
-            rows.append(
-                {
-                    "name": claim.name,
-                    "statement": claim.statement,
-                    "source": claim.source,
-                    "verdict": verdict.outcome,
-                    "slack": verdict.slack,
-                    "witness": dict(verdict.witness),
-                    "instances": verdict.instances,
-                    "confidence": verdict.confidence,
-                    "seconds": time.perf_counter() - begin,
-                }
-            )
-            advance()
+        checked = check_claims(claims, seed=seed, quick=quick, workers=workers, on_done=advance)
     if as_json:
-        print_json({"claims": rows})
+        print_json({"claims": [each.to_json() for each in checked]})
     else:
-        _show(rows)
-    if any(row["verdict"] == "fails" for row in rows):
+        _show(checked)
+    if any(each.verdict.outcome == "fails" for each in checked):
         raise typer.Exit(1)
 
 
-def _show(rows: list[dict[str, Any]]) -> None:
+def _show(checked: Sequence[Checked]) -> None:
     from rich.table import Table
     from rich.text import Text
 
     grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for column in ("claim", "verdict", "slack", "instances", "seconds", "source"):
-        grid.add_column(column)
-    for row in rows:
-        cells = (row["name"], row["verdict"], f"{row['slack']:.3g}", str(row["instances"]), f"{row['seconds']:.2f}")
-        grid.add_row(*(Text(cell) for cell in (*cells, row["source"])))
+    for column in ("claim", "verdict", "slack", "seconds"):
+        grid.add_column(column, no_wrap=True)
+    for column in ("source", "witness"):
+        grid.add_column(column, no_wrap=True, overflow="ellipsis", max_width=_IN_TABLE)
+    for each in checked:
+        verdict = each.verdict
+        cells = (each.claim.name, verdict.outcome, f"{verdict.slack:.3g}", f"{each.seconds:.1f}", each.claim.source)
+        grid.add_row(*map(Text, cells), Text(_witness(each, _IN_TABLE)))
     console = output_console()
     console.print(grid)
-    for row in rows:
-        if row["verdict"] != "holds":
-            console.print(Text(f"witness of {row['name']}: {json.dumps(row['witness'])}"))
+    for each in checked:
+        if each.verdict.outcome != "holds":
+            console.print(Text(f"{each.claim.name} {_SAYS[each.verdict.outcome]}: {each.claim.statement}"))
+            console.print(Text(f"witness of {each.claim.name}: {_witness(each, _BELOW_TABLE)}"))
+
+
+_SAYS = {"refuted": "is refuted, as expected", "fails": "FAILS"}
+
+
+def _witness(each: Checked, length: int) -> str:
+    text = json.dumps(each.to_json()["witness"])
+    return text if len(text) <= length else f"{text[: length - 3]}..."

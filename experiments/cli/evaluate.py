@@ -26,6 +26,7 @@ def evaluate(
     seed: options.Seed = 0,
     instances: options.Instances = 1,
     router: options.RouterName = None,
+    predictor: options.PredictorName = None,
     slo_ttft: options.SloTtft = None,
     slo_tpot: options.SloTpot = None,
     warm_up: options.WarmUpRule = "none",
@@ -60,6 +61,7 @@ def evaluate(
         slo=options.slo_of(slo_ttft, slo_tpot),
         warm_up=warm_up,
         drop_oversized=drop_oversized,
+        predictor=predictor,
     )
     errors = error_console()
     with progress_bar(errors, "sample paths", replications) as advance:

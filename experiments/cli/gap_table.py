@@ -27,6 +27,7 @@ def gap_table(
     seed: options.Seed = 0,
     instances: options.Instances = 1,
     router: options.RouterName = None,
+    predictor: options.PredictorName = None,
     drop_oversized: options.DropOversized = False,
     workers: options.Workers = None,
     output: Annotated[
@@ -59,6 +60,7 @@ def gap_table(
             seed=seed,
             router=router,
             drop_oversized=drop_oversized,
+            predictor=predictor,
             workers=workers,
             on_task_done=advance,
         )

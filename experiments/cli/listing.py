@@ -18,13 +18,14 @@ class Kind(StrEnum):
     workloads = "workloads"
     hardware = "hardware"
     routers = "routers"
+    predictors = "predictors"
 
 
 def listing(
     kind: Annotated[Kind, typer.Argument(help="What to list.")],
     as_json: Json = False,
 ) -> None:
-    """List the policies, workloads, hardware entries (sources: --json) or routers that exist."""
+    """List the policies, workloads, hardware entries (sources: --json), routers or predictors that exist."""
     from experiments.names import LISTS, grid_of
 
     rows = LISTS[kind.value]()

@@ -25,6 +25,10 @@ Instances = Annotated[int, typer.Option("--instances", help="Identical instances
 RouterName = Annotated[
     str | None, typer.Option("--router", help="Router of a fleet of several instances. Default: jsq.")
 ]
+PredictorName = Annotated[
+    str | None,
+    typer.Option("--predictor", help="Predicted output lengths for every policy that uses lengths, as noise:0.5."),
+]
 Workers = Annotated[int | None, typer.Option("--workers", min=1, help="Processes. Default: as many cores as pay off.")]
 SloTtft = Annotated[float | None, typer.Option("--slo-ttft", help="SLO: time to first token, seconds.")]
 SloTpot = Annotated[float | None, typer.Option("--slo-tpot", help="SLO: time per output token, seconds.")]

@@ -17,6 +17,7 @@ def to_rich(found: Bounding) -> Group:
     title = (
         f"{found.workload} on {experiment.fleet.name}, load {found.load:g}: {experiment.replications} replications "
         f"of {experiment.requests:,} requests, seed {experiment.seed}"
+        + ("" if experiment.predictor is None else f", lengths predicted by {experiment.predictor}")
     )
     lines: list[RenderableType] = [Text(title), Text(), _bounds(found), Text("*: the tightest valid bound")]
     if found.rows:

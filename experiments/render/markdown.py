@@ -1,25 +1,33 @@
-"""A gap table as GitHub Markdown."""
+"""A gap table, or any table, as GitHub Markdown."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
 
 from orsched.gap_table import HEADERS, GapTable
 
 
 def to_markdown(table: GapTable) -> str:
     """A pipe table with its title above and its notes below."""
-    lines = [f"**{_escaped(table.title)}** (mean ± 95% half-width)", "", _line(HEADERS)]
-    lines.append("|" + "|".join(" --- " for _ in HEADERS) + "|")
-    lines += [_line(row.cells()) for row in table.rows]
+    lines = [f"**{escaped(table.title)}** (mean ± 95% half-width)", ""]
+    lines.append(pipe_table(HEADERS, (row.cells() for row in table.rows)))
     if table.notes:
-        lines += ["", *(f"- {_escaped(note)}" for note in table.notes)]
+        lines += ["", *(f"- {escaped(note)}" for note in table.notes)]
     return "\n".join(lines) + "\n"
 
 
-def _line(cells: tuple[str, ...]) -> str:
-    return "| " + " | ".join(map(_escaped, cells)) + " |"
+def pipe_table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A pipe table of plain texts, without a line end after its last row."""
+    lines = [_line(headers), "|" + "|".join(" --- " for _ in headers) + "|"]
+    return "\n".join([*lines, *map(_line, rows)])
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """The text with everything escaped that Markdown would take for markup."""
     for character in "\\|*_<":
         text = text.replace(character, "\\" + character)
     return text
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(map(escaped, cells)) + " |"

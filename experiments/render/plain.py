@@ -48,6 +48,7 @@ def table_document(table: GapTable) -> dict[str, Any]:
         "requests": table.requests,
         "replications": table.replications,
         "seed": table.seed,
+        "predictor": table.predictor,
         "rows": [row_document(row) for row in table.rows],
         "notices": list(table.notices),
     }

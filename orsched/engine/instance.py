@@ -58,6 +58,7 @@ class Instance:
         ]
         self.running: dict[int, Cohort | None] = {}
         self.prefilling: dict[int, int] = {}
+        self.arrived: list[int] = []
         self.in_system = 0
         self.resident_tokens = 0
         """KV tokens cached at the start of the epoch in flight."""
@@ -75,6 +76,7 @@ class Instance:
         """Queue a newly routed request."""
         requests = self.requests
         requests.instance[request] = self.index
+        self.arrived.append(request)
         (self._queue_of(request) if self._classified else self.queues[0]).push(request)
         self.in_system += 1
         if self.watchers:

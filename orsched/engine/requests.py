@@ -61,7 +61,7 @@ class Requests:
         self._visible_tokens: list[int] = self._output_tokens
         if policy.predict is not None:
             self.predictions = _checked(policy.predict(workload, rng), n)
-            self._visible_tokens = self.predictions.point.tolist()
+            self._visible_tokens = getattr(self.predictions, policy.plans_with).tolist()
         never = [math.nan]
         self.first_scheduled_s = array("d", never) * n
         self.first_token_s = array("d", never) * n
@@ -85,9 +85,12 @@ class Requests:
         return int(self._evaluate(self._classify, request, Information.CLASS))
 
     def key_of(self, request: int) -> float:
-        """The queue key the policy's order gives `request`."""
+        """The queue key the policy's order gives a waiting `request`, which surely emits one more token."""
         assert self._order is not None
-        return self._evaluate(self._order, request, Information.PREDICTED)
+        if self.predictions is None:
+            return self._evaluate(self._order, request, Information.PREDICTED)
+        tokens, emitted = self.input_tokens[request], self.prompt_target[request] - self.input_tokens[request]
+        return self._order(tokens, max(self._visible_tokens[request], emitted + 1))
 
     def known_tokens(self, request: int) -> int:
         """Output length as far as the policy knows it: the true one, or the predicted one."""

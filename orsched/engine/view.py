@@ -26,6 +26,9 @@ class InstanceView:
         Iterations this instance has run so far.
     waiting : collection of int
         Waiting requests of class 0 in queue order (all of them, for a policy without classes).
+    arrived : sequence of int
+        Every request that has arrived here so far, in order of arrival: a policy that remembers how many it has seen
+        finds the new ones without scanning the queue.
     prefilling : mapping of int to int
         Admitted requests whose prompt is partly processed -> tokens done, in order of admission.
     running : collection of int
@@ -44,6 +47,7 @@ class InstanceView:
     __slots__ = (
         "_instance",
         "_ledger",
+        "arrived",
         "iterations",
         "max_num_seqs",
         "memo",
@@ -59,6 +63,7 @@ class InstanceView:
         self._instance = instance
         self._ledger = instance.ledger
         self.waiting: Collection[int] = instance.queues[0]
+        self.arrived: Sequence[int] = instance.arrived
         self.prefilling: Mapping[int, int] = instance.prefilling
         self.running: Collection[int] = instance.running.keys()
         self.max_num_seqs = instance.hardware.max_num_seqs
@@ -148,6 +153,10 @@ class InstanceView:
         """Prompt length of `request`."""
         return self._instance.requests.input_tokens[request]
 
+    def arrival_s(self, request: int) -> float:
+        """When `request` arrived, seconds."""
+        return self._instance.requests.arrival_s[request]
+
     def label(self, request: int) -> int:
         """The workload's own class of `request` (`Workload.class_id`): its tenant or service class."""
         return self._instance.requests.labels[request]
@@ -162,8 +171,9 @@ class InstanceView:
     def output_tokens(self, request: int) -> int:
         """Output length of `request` as far as the policy knows it.
 
-        The true one with `Information.ORACLE`. With `Information.PREDICTED` the predicted one, and one more than it has
-        emitted when it has outlived its prediction.
+        The true one with `Information.ORACLE`. With `Information.PREDICTED` the predicted one, at most what the
+        deployment's context and the instance's memory allow, and one more than it has emitted when it has outlived its
+        prediction.
 
         Raises
         ------
@@ -179,10 +189,12 @@ class InstanceView:
         known = requests.known_tokens(request)
         if requests.predictions is None:
             return known
-        return max(known, self.emitted_tokens(request) + 1)
+        return max(min(known, self._most_output_tokens(request)), self.emitted_tokens(request) + 1)
 
     def output_interval(self, request: int) -> tuple[int, int]:
         """Least and most output tokens predicted for `request`; the true length twice with `Information.ORACLE`.
+
+        At most what the deployment's context and the instance's memory allow.
 
         Raises
         ------
@@ -193,7 +205,13 @@ class InstanceView:
         predictions = self._instance.requests.predictions
         if predictions is None:
             return known, known
-        return int(predictions.low[request]), int(predictions.high[request])
+        most = self._most_output_tokens(request)
+        return min(int(predictions.low[request]), most), min(int(predictions.high[request]), most)
+
+    def _most_output_tokens(self, request: int) -> int:
+        """Longest output that can be served here; the last token is never cached."""
+        cached = self._ledger.capacity_blocks * self._ledger.block_tokens
+        return min(self.context_tokens, cached + 1) - self.input_tokens(request)
 
     @property
     def closed(self) -> bool:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING
 
+from orsched.engine.plan import Plan
 from orsched.errors import InputError
 
 if TYPE_CHECKING:
@@ -22,21 +23,38 @@ def preempt_last(view: InstanceView, cohorts: Collection[int] | None = None) -> 
         Cohorts that will decode; None: all. The request of these that was admitted first is never preempted, so
         that something is left to run; alone it always fits.
     """
-    free, need = view.free_blocks, view.growth_blocks(cohorts)
-    if need <= free:
+    if view.growth_blocks(cohorts) <= view.free_blocks:
         return ()
     spared = next((r for r in view.running if cohorts is None or view.cohort_of(r) in cohorts), None)
+    return preempt_until_it_fits(view, (r for r in view.latest_first() if r != spared), cohorts)
+
+
+def preempt_until_it_fits(
+    view: InstanceView, candidates: Iterable[int], cohorts: Collection[int] | None = None
+) -> tuple[int, ...]:
+    """As many of the candidates, in their order, as must go until one more decode iteration of `cohorts` fits."""
+    free, need = view.free_blocks, view.growth_blocks(cohorts)
     victims: list[int] = []
-    for request in view.latest_first():
+    for request in candidates:
         if need <= free:
             break
-        if request == spared:
-            continue
         victims.append(request)
         if cohorts is None or view.cohort_of(request) in cohorts:
             need -= view.needs_block(request)
         free += view.held_blocks(request)
     return tuple(victims)
+
+
+def outgrown(view: InstanceView, choose: Callable[[InstanceView], tuple[int, ...]] = preempt_last) -> Plan | None:
+    """What to do when the next decode iteration of all does not fit: preempt whom `choose` says; None when it fits.
+
+    The last line of a policy that admits by output lengths: with the true ones it always gets None. `choose` returns ()
+    when the iteration fits; by default it takes the latest admitted.
+    """
+    if view.num_running <= view.free_blocks:
+        return None
+    victims = choose(view)
+    return Plan(preempt=victims, wake_on_arrival=False, max_steps=1) if victims else None
 
 
 def watermark_blocks(view: InstanceView, share: float) -> int:

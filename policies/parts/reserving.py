@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from orsched.engine.plan import DECODE_ALL, DECODE_UNDISTURBED, Chunk, Plan
 from orsched.errors import InputError
+from policies.parts.pressure import outgrown
 
 if TYPE_CHECKING:
     from orsched.engine.view import InstanceView
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
 class Reserving:
     """Prompts and decodes share every iteration; a waiting request starts when its reservation fits.
 
-    Requests are tried in queue order and admission stops at the first that does not fit.
+    Requests are tried in queue order and admission stops at the first that does not fit. Requests that outgrow their
+    reservation, because a predicted length was too short, take free blocks, and preempt the latest admitted when
+    there are none.
 
     Parameters
     ----------
@@ -39,6 +42,8 @@ class Reserving:
 
     def __call__(self, view: InstanceView) -> Plan:
         """Plan one step."""
+        if relief := outgrown(view):
+            return relief
         waiting = view.waiting
         if not waiting:
             return DECODE_ALL
@@ -46,7 +51,7 @@ class Reserving:
         limit = min(self.max_num_seqs, view.max_num_seqs)
         if running >= limit:
             return DECODE_UNDISTURBED
-        free = view.free_blocks
+        free = view.free_blocks - view.growth_blocks()
         chunks: list[Chunk] = []
         for request in waiting:
             peak = self.peak_tokens(view, request)

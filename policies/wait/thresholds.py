@@ -10,7 +10,8 @@ from orsched.catalogue import Hardware
 from orsched.errors import InputError
 from policies.wait.profile import ClassProfile, cycle_memory_tokens, cycle_s, cycle_seats
 
-_STAGE_ITERATIONS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
+STAGE_ITERATIONS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
+"""Lengths of a stage that are tried, iterations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ def choose_thresholds(profiles: Sequence[ClassProfile], hardware: Hardware) -> W
     """
     longest = max(len(p.active) for p in profiles)
     best: WaitThresholds | None = None
-    for g in _STAGE_ITERATIONS:
+    for g in STAGE_ITERATIONS:
         for per_class in _candidates(profiles, hardware, g):
             try:
                 chosen = check_thresholds(per_class, profiles, hardware, g)

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from orsched.engine.plan import IDLE, Chunk, Plan
 from orsched.fleet import Fleet
 from orsched.policy import Information, Policy
-from orsched.workloads import Workload
+from orsched.workloads import PiecewisePoisson, Poisson, Workload
 from policies.parts.bins import LengthBins
 from policies.parts.pressure import preempt_last
 from policies.wait.profile import class_profiles
 from policies.wait.thresholds import WaitThresholds, check_thresholds, choose_thresholds
 
 if TYPE_CHECKING:
+    from fluid.trajectory.profile import RateProfile
     from orsched.engine.view import InstanceView
 
 
@@ -148,6 +149,38 @@ class Wait:
         bins, chosen = self._solve(workload, fleet)
         batcher = KeepDecoding(chosen.per_class, chosen.stage_iterations)
         return wait_policy("wait-decoding", batcher, bins, chosen)
+
+    def from_profile(
+        self,
+        rates: RateProfile | PiecewisePoisson | Poisson,
+        workload: Workload | Sequence[Workload],
+        fleet: Fleet,
+    ) -> Policy:
+        """WAIT for a rate that is a step function of time; the conditions hold in every window of a cycle.
+
+        Parameters
+        ----------
+        rates : RateProfile, PiecewisePoisson or Poisson
+            Requests per second of the whole fleet.
+        workload : Workload, or a sequence of them
+            Lengths: one workload for all times, or one per step of `rates`. Arrival times do not matter.
+        fleet : Fleet
+            What it will run on.
+
+        Raises
+        ------
+        InputError
+            When no integer thresholds satisfy the conditions.
+        """
+        from policies.wait.varying import VaryingRates, choose_for_windows
+
+        varying = VaryingRates.of(rates, workload, fleet.size)
+        bins = LengthBins.quantiles(varying.lengths, self.input_bins, self.output_bins)
+        found = choose_for_windows(varying.profiles(bins), varying.windows_by_class(bins), fleet.hardware)
+        batcher = Waiting(found.chosen.per_class, found.chosen.stage_iterations)
+        policy = wait_policy("wait-varying", batcher, bins, found.chosen)
+        windows = {"busiest_window": list(found.busiest), "collect_s": list(found.collect_s)}
+        return replace(policy, settings={**policy.settings, **windows})
 
     def with_thresholds(
         self, per_class: Sequence[int], workload: Workload, fleet: Fleet, stage_iterations: int = 1

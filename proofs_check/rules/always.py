@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
+from operator import itemgetter
 
 from proofs_check.rules.rule import Draws, Finding
 
@@ -16,7 +16,8 @@ SHARE = 0.01
 class Always:
     """Slack >= 0 on every sampled instance; all are drawn, so that the tightest is the witness.
 
-    The confidence is the probability of meeting a violation of a statement that is false on 1% of the draws.
+    The confidence is the probability of meeting a violation of a statement that is false on 1% of the draws. A true
+    statement is never found false.
 
     Parameters
     ----------
@@ -32,13 +33,16 @@ class Always:
 
     def decide(self, draws: Draws, quick: bool) -> Finding:
         """Find the tightest of the draws."""
-        count = self.quick_instances if quick else self.instances
+        count = min(self.quick_instances, self.instances) if quick else self.instances
         return _tightest(draws, count, self.tolerance, 1 - (1 - SHARE) ** count)
 
 
 @dataclass(frozen=True, slots=True)
 class Exhaustive:
     """Slack >= 0 on each of finitely many instances (`Claim.cases`).
+
+    The confidence is 1 when all were seen: the statement is decided, for these instances. A quick check of some of
+    them reports 0.
 
     Parameters
     ----------
@@ -54,7 +58,8 @@ class Exhaustive:
     def decide(self, draws: Draws, quick: bool) -> Finding:
         """Go through all of them."""
         finding = _tightest(draws, self.quick_instances if quick else None, self.tolerance, 1.0)
-        return replace(finding, confidence=0.0) if quick else finding
+        complete = next(draws, None) is None
+        return finding if complete else Finding(finding.true, finding.slack, finding.witness, finding.instances, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +86,5 @@ class Once:
 
 def _tightest(draws: Draws, count: int | None, tolerance: float, confidence: float) -> Finding:
     found = list(islice(draws, count))
-    slack, witness = min(found, key=lambda draw: _order(draw[0]))
+    slack, witness = min(found, key=itemgetter(0))
     return Finding(slack >= -tolerance, slack, witness, len(found), confidence)
-
-
-def _order(slack: float) -> float:
-    """Smallest first, and what is no number before everything."""
-    return -math.inf if math.isnan(slack) else slack

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 Instance = Mapping[str, Any]
 
 Draws = Iterator[tuple[float, Instance]]
-"""Slack and instance of one draw after the other, without end."""
+"""Slack and instance of one draw after the other; a slack is never NaN. Without end, but for `Exhaustive`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Finding:
     true : bool or None
         Whether the statement was found true; None: undecided.
     slack : float
-        Smallest slack, or distance of the estimate from the limit.
+        Smallest slack, or distance of the estimate from where the rule decides: >= 0 when found true, < 0 when not.
     witness : mapping
         The instance with that slack, or the estimate.
     instances : int
@@ -41,5 +41,5 @@ class Rule(Protocol):
     """Decides from draws; stops as early as it can."""
 
     def decide(self, draws: Draws, quick: bool) -> Finding:
-        """Take as many draws as needed."""
+        """Take as many draws as needed; a quick decision never takes more than a full one."""
         ...

@@ -21,7 +21,7 @@ def test_bench_prints_one_object_and_remembers_it(
     assert main(command) == 0
     first = json.loads(capsys.readouterr().out)
     assert first["previous"] is None
-    for key in ("single", "wait", "fleet64"):
+    for key in ("single", "wait", "nested", "mc_sf", "fleet64"):
         assert first[f"{key}_requests_per_s"] > 0
         ratio = first["simpy_timeouts_per_s"] / first[f"{key}_requests_per_s"]
         assert first[f"{key}_timeouts_per_request"] == ratio
@@ -52,10 +52,13 @@ def test_yardstick_is_a_rate():
 
 @pytest.mark.slow
 def test_speed_targets():
-    """A request costs at most 25 bare SimPy timeouts, at most 50 with 64 instances; time is linear."""
+    """A request costs at most 25 bare SimPy timeouts (WAIT and Nested WAIT 30, MC-SF 100), at most 50 with 64
+    instances; time is linear."""
     found = bench_engine(100_000)
     assert found["single_timeouts_per_request"] <= 25
-    assert found["wait_timeouts_per_request"] <= 25
+    assert found["wait_timeouts_per_request"] <= 30
+    assert found["nested_timeouts_per_request"] <= 30
+    assert found["mc_sf_timeouts_per_request"] <= 100
     assert found["fleet64_timeouts_per_request"] <= 50
     assert found["time_ratio_10x"] <= 11
 

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 import policies
@@ -323,3 +324,52 @@ def test_doctor(capsys: pytest.CaptureFixture[str]):
     text = capsys.readouterr().out
     assert "package fluid" in text
     assert code == (0 if "all sound" in text else 1)
+
+
+def test_predicted_lengths_reach_the_policies_that_use_lengths(capsys: pytest.CaptureFixture[str]):
+    """--predictor: information and settings say so, the document names it; a policy without lengths runs as before."""
+    reference = ["--workload", "reference", "--hardware", "reference", "--load", "0.8"]
+    predicted = evaluate(capsys, "--policy", "sjf", "--predictor", "noise:0.5", *reference)
+    assert (predicted["information"], predicted["predictor"]) == ("predicted", "noise:0.5")
+    assert predicted["settings"]["predictor"] == "noise:0.5"
+    true = evaluate(capsys, "--policy", "sjf", *reference)
+    assert (true["information"], true["predictor"]) == ("oracle", None)
+    assert true["metrics"] != predicted["metrics"]
+    blind = evaluate(capsys, "--policy", "sarathi", "--predictor", "noise:0.5", *reference)
+    assert (blind["information"], blind["settings"]) == ("none", {})
+    same = evaluate(capsys, "--policy", "sjf", "--predictor", "oracle", *reference)
+    assert same["metrics"] == true["metrics"]
+
+
+def test_a_gap_table_says_where_lengths_come_from(capsys: pytest.CaptureFixture[str], tmp_path: Path):
+    """gap-table --predictor: title, JSON and files; a predictor that is learnt from the workload works."""
+    command = ["gap-table", "--policy", "mc-sf,wait,vllm-v1", "--workload", "reference", "--hardware", "reference"]
+    command += ["--load", "0.5", *SMALL, "--predictor", "quantile:0.9"]
+    assert main([*command, "--json", "--output", str(tmp_path / "t.csv")]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["predictor"] == "quantile:0.9"
+    levels = {row["policy"]: row["information"] for row in document["rows"]}
+    assert levels == {"mc-sf": "predicted", "wait": "predicted", "vllm-v1": "none"}
+    table = pd.read_csv(tmp_path / "t.csv")
+    assert table["predictor"].fillna("").tolist() == ["quantile:0.9", "quantile:0.9", ""]
+    assert main(command) == 0
+    assert "lengths predicted by quantile:0.9" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("nose:1", "did you mean 'noise'"), ("noise", "needs a number after the colon"), ("interval:7", "from 1e-6 to 1")],
+)
+def test_a_wrong_predictor_is_refused(text: str, message: str, capsys: pytest.CaptureFixture[str]):
+    """Exit code 2 and one line that says what is allowed, for a policy that uses no lengths too."""
+    assert main(["evaluate", "--policy", "vllm-v1", "--predictor", text, *SMALL]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+
+
+def test_predictors_are_listed(capsys: pytest.CaptureFixture[str]):
+    """list predictors: every name with how it is written."""
+    assert main(["list", "predictors", "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)["predictors"]
+    assert [row["name"].split(":")[0].split("[")[0] for row in listed] == policies.predictor_names()

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from instances import SERVICE_MODELS, random_workload, seeds, tight_hardware
+from round_rules import blocks, law_of_the_paper, start_rounds
 
 from orsched import Fleet, Hardware, Workload, simulate
 from orsched.errors import InputError
@@ -12,46 +13,6 @@ from orsched.service import Affine
 from policies.mc_sf import mc_sf
 
 ROUND = Affine(1.0, 0.0, 0.0, 0.0)
-
-
-def blocks(tokens, block):
-    return -(-tokens // block)
-
-
-def start_rounds(arrivals, prompts, outputs, capacity, block=1, most=10**9):
-    """Start round of each request by the rule as printed: rounds one by one, every future round checked."""
-    n = len(arrivals)
-    start = [None] * n
-    now = 0
-    while None in start:
-        kept = [i for i in range(n) if start[i] is not None and start[i] + outputs[i] > now]
-        queue = [i for i in range(n) if start[i] is None and arrivals[i] <= now]
-        for i in sorted(queue, key=lambda i: (outputs[i], i)):
-            trial = [*((j, start[j]) for j in kept), (i, now)]
-            held = np.zeros(max(p + outputs[j] for j, p in trial) - now, dtype=int)
-            for j, p in trial:
-                rounds = np.arange(now + 1, p + outputs[j] + 1)
-                held[: len(rounds)] += blocks(prompts[j] + rounds - p, block)
-            if held.max() > capacity // block or len(trial) > most:
-                break
-            start[i] = now
-            kept.append(i)
-        now += 1
-    return start
-
-
-def law_of_the_paper(seed, burst):
-    """An instance of the paper's synthetic experiments: everything at time 0, or Poisson arrivals in whole rounds."""
-    rng = np.random.default_rng(seed)
-    capacity = int(rng.integers(30, 51))
-    if burst:
-        arrivals = np.zeros(int(rng.integers(40, 61)), dtype=int)
-    else:
-        per_round = rng.poisson(rng.uniform(0.5, 1.5), int(rng.integers(40, 61)))
-        arrivals = np.repeat(np.arange(len(per_round)), per_round)
-    prompts = rng.integers(1, 6, len(arrivals))
-    outputs = np.array([int(rng.integers(1, capacity - s + 1)) for s in prompts])
-    return capacity, arrivals, prompts, outputs
 
 
 def check_against_the_paper(capacity, arrivals, prompts, outputs, block=1, most=256):

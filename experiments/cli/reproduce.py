@@ -1,0 +1,68 @@
+"""``orsched reproduce``: a paper's experiments, run again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from experiments.cli import options
+from experiments.cli.consoles import error_console, output_console, print_json
+
+CELLS = ".cells"
+"""Folder of finished cells, beside the page, while a reproduction runs."""
+
+
+def reproduce(
+    paper: Annotated[str, typer.Argument(help="What to reproduce: wait.")],
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Few and short sample paths; the page is named PAPER-quick.md.")
+    ] = False,
+    out: Annotated[Path, typer.Option("--out", help="Folder of the page and its figures.")] = Path(
+        "docs/reproductions"
+    ),
+    seed: options.Seed = 0,
+    workers: options.Workers = None,
+    as_json: options.Json = False,
+) -> None:
+    """Run a paper's experiments and compare them with what was published: a page with figures.
+
+    An interrupted run goes on where it stopped when it is started again with the same options.
+    """
+    from experiments.progress import progress_bar
+    from experiments.render.files import require_writable
+    from experiments.reproductions import get_reproduction
+    from experiments.reproductions.figure import drawn, write_sweep_figure
+    from experiments.reproductions.page import document, page
+    from experiments.reproductions.store import CellStore
+    from experiments.reproductions.study import run_study, tasks_of
+    from orsched.atomic import write_text
+
+    reproduction = get_reproduction(paper)
+    stem = f"{paper}-quick" if quick else paper
+    target = out / f"{stem}.md"
+    require_writable(target, (".md",))
+    sweeps = reproduction.sweeps(quick)
+    store = CellStore(out / CELLS)
+    errors = error_console()
+    with progress_bar(errors, "cells", len(tasks_of(sweeps, seed))) as advance:
+        study = run_study(sweeps, seed, store, workers=workers, on_cell_done=advance)
+    out.mkdir(parents=True, exist_ok=True)
+    figures = {sweep.name: f"{stem}-{sweep.name}.png" for sweep in drawn(study)}
+    for sweep in drawn(study):
+        write_sweep_figure(study, sweep, reproduction.published(), out / figures[sweep.name])
+    write_text(target, page(reproduction, study, quick, figures))
+    store.clear()
+    for name in (target.name, *figures.values()):
+        errors.out(f"wrote {out / name}", highlight=False)
+    if as_json:
+        print_json(document(reproduction, study, quick))
+    else:
+        output_console().print(page_outcome(target))
+
+
+def page_outcome(path: Path) -> str:
+    """The line of the page that counts the verdicts."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return lines[lines.index("## Outcome") + 2]

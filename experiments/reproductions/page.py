@@ -1,0 +1,203 @@
+"""A reproduction as one page of Markdown, and as a JSON document."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Any
+
+from experiments.render.markdown import pipe_table
+from experiments.render.plain import estimate_document, plain
+from experiments.reproductions.cells import BOUNDS
+from experiments.reproductions.published import Judged, PublishedItem
+from experiments.reproductions.reproduction import Reproduction
+from experiments.reproductions.sampling import WINDOW
+from experiments.reproductions.study import Cell, Study
+from experiments.reproductions.sweep import Sweep
+from experiments.reproductions.verdict import RULES, Outcome
+from orsched.estimate import estimate
+from orsched.gap_table import percent
+
+HEADERS = (
+    "rate (1/s)",
+    "requests",
+    "load",
+    "policy",
+    "information",
+    "setting",
+    "mean latency (s)",
+    "mean TTFT (s)",
+    "bound (s)",
+    "gap (%)",
+    "restarts",
+    "keeps up",
+)
+
+
+def page(reproduction: Reproduction, study: Study, quick: bool, figures: dict[str, str]) -> str:
+    """The page; `figures` maps names of sweeps to the file names of their figures.
+
+    The same study gives the same text: there is no time and no machine in it.
+    """
+    items = reproduction.published()
+    judged = [(item.group, item.judged(study)) for item in items]
+    parts = [
+        f"# {reproduction.title}",
+        f"{reproduction.source}.",
+        _made_by(reproduction, study, quick),
+        "## Outcome",
+        _counts([entry for _, entry in judged]),
+        "\n".join(f"- {rule}" for rule in RULES),
+        "`paper`: stated in the paper. `code`: read in the authors' public repository, in result files or progress "
+        "notes.",
+        *_groups(judged),
+        "## Set-up",
+        *reproduction.setup(study),
+        "### How it is measured",
+        _measured(study),
+        "## Results",
+        "Mean ± 95% half-width over the sample paths. `bound`: mean over the paths of the best valid pathwise bound "
+        "on the mean latency (`fluid.bounds`), which no policy beats whatever it knows; `gap`: how far the mean "
+        "latency of the whole path is above it, path by path. `load`: 1 is the most that any policy sustains "
+        "(`fluid.capacity`). `restarts`: per request. `keeps up`: by the stability rule of gap tables, and in how "
+        "many paths it did not.",
+        *(part for sweep in study.sweeps for part in _sweep(study, sweep, figures.get(sweep.name))),
+        "## Remarks",
+        *reproduction.remarks(study),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def document(reproduction: Reproduction, study: Study, quick: bool) -> dict[str, Any]:
+    """Everything on the page as plain data, with the columns by replication."""
+    return {
+        "name": reproduction.name,
+        "source": reproduction.source,
+        "version": version("orsched"),
+        "seed": study.seed,
+        "quick": quick,
+        "comparisons": [_judged_document(item, study) for item in reproduction.published()],
+        "sweeps": [
+            {
+                "name": sweep.name,
+                "fleet": sweep.fleet.name,
+                "caps": list(sweep.caps),
+                "replications": sweep.replications,
+                "tuning_replications": sweep.tuning_replications,
+                "cells": [_cell_document(cell) for cell in study.cells(sweep)],
+            }
+            for sweep in study.sweeps
+        ],
+    }
+
+
+def _made_by(reproduction: Reproduction, study: Study, quick: bool) -> str:
+    options = (" --quick" if quick else "") + (f" --seed {study.seed}" if study.seed else "")
+    note = " **A quick version: fewer and shorter sample paths, a coarse grid, not every sweep.**" if quick else ""
+    return (
+        f"Written by `orsched reproduce {reproduction.name}{options}`, orsched {version('orsched')}, seed {study.seed}."
+        f"{note} Every number below is computed by that command; no verdict is typed by hand."
+    )
+
+
+def _counts(judged: Sequence[Judged]) -> str:
+    counts = Counter(entry.verdict.outcome for entry in judged)
+    return ", ".join(f"{counts[outcome]} {outcome.value}" for outcome in Outcome) + f", of {len(judged)}."
+
+
+def _groups(judged: Sequence[tuple[str, Judged]]) -> list[str]:
+    parts = []
+    for group in dict.fromkeys(name for name, _ in judged):
+        rows = [
+            (e.what, e.published, e.mark.value, e.ours, e.verdict.outcome.value, e.verdict.reason)
+            for name, e in judged
+            if name == group
+        ]
+        parts += [f"### {group}", pipe_table(("what", "published", "source", "ours", "verdict", "why"), rows)]
+    return parts
+
+
+def _measured(study: Study) -> str:
+    first, last = (f"{share:.0%}" for share in WINDOW)
+    budgets = "; ".join(
+        f"`{sweep.name}` {sweep.replications} paths, caps {_caps(sweep)} on {sweep.tuning_replications} others"
+        for sweep in study.sweeps
+    )
+    return (
+        f"Times are means over the arrivals between {first} and {last} of a path (the paper: a middle window, width "
+        "not published); bounds, gaps and restarts cover whole paths. A path ends when all its requests are complete. "
+        "All policies meet the same paths, and paths at different rates are the same up to the scale of time. Each "
+        "policy has one tuning variable, the cap on requests in service, chosen at each point from one grid by the "
+        "least mean latency on paths drawn from another random stream: the same number of simulations, of the same "
+        f"paths, for all policies. {budgets}."
+    )
+
+
+def _caps(sweep: Sweep) -> str:
+    return f"{sweep.caps[0]}" if len(sweep.caps) == 1 else f"{sweep.caps[0]} to {sweep.caps[-1]} ({len(sweep.caps)})"
+
+
+def _sweep(study: Study, sweep: Sweep, figure: str | None) -> list[str]:
+    parts = [f"### {sweep.title} (`{sweep.name}`)", f"Device: {sweep.fleet.name}."]
+    if figure is not None:
+        parts.append(f"![Mean latency against arrival rate, {sweep.name}]({figure})")
+    return [*parts, pipe_table(HEADERS, map(_cells, study.cells(sweep)))]
+
+
+def _cells(cell: Cell) -> tuple[str, ...]:
+    head = (f"{cell.point.rate_per_s:g}", f"{cell.point.requests:,}", f"{cell.load:.3f}", cell.family)
+    if not cell.rows:
+        return (*head, "", f"no cap: {cell.found['reason']}", *[""] * 6)
+    unstable = sum(not row["stable"] for row in cell.rows)
+    verdict = ("yes" if cell.stable else "no") + (f" ({unstable}/{len(cell.rows)} no)" if unstable else "")
+    return (
+        *head,
+        cell.found["information"],
+        setting(cell),
+        str(cell.estimate()),
+        str(cell.estimate("ttft_mean_s")),
+        f"{estimate(cell.bounds_s).mean:.3g}",
+        str(percent(estimate(cell.gaps))),
+        f"{cell.estimate('preemptions_per_request').mean:.3g}",
+        verdict,
+    )
+
+
+def setting(cell: Cell) -> str:
+    """Cap and thresholds in a few words."""
+    settings = cell.found["settings"]
+    text = f"cap {cell.cap}"
+    if "thresholds" in settings:
+        text += f", n = {', '.join(map(str, settings['thresholds']))}"
+        if settings["stage_iterations"] > 1:
+            text += f", stages of {settings['stage_iterations']}"
+    return text
+
+
+def _judged_document(item: PublishedItem, study: Study) -> dict[str, Any]:
+    entry = item.judged(study)
+    return {
+        "group": item.group,
+        "what": entry.what,
+        "published": entry.published,
+        "source": entry.mark.value,
+        "ours": entry.ours,
+        "verdict": entry.verdict.outcome.value,
+        "reason": entry.verdict.reason,
+    }
+
+
+def _cell_document(cell: Cell) -> dict[str, Any]:
+    ran = bool(cell.rows)
+    return {
+        "policy": cell.family,
+        "rate_per_s": cell.point.rate_per_s,
+        "requests": cell.point.requests,
+        "load": cell.load,
+        BOUNDS: list(cell.bounds_s),
+        **plain(cell.found),
+        "stable": cell.stable if ran else None,
+        "latency_mean_s": estimate_document(cell.estimate()) if ran else None,
+        "gap": estimate_document(estimate(cell.gaps)) if ran else None,
+    }

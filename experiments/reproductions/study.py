@@ -1,0 +1,196 @@
+"""All cells of a reproduction, run or read back, and what they say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from experiments.gaps import pooled_stability
+from experiments.reproductions.cells import BOUNDS, Task
+from experiments.reproductions.sampling import Row
+from experiments.reproductions.store import CellStore
+from experiments.reproductions.sweep import Point, Sweep
+from orsched.errors import InputError, MismatchError
+from orsched.estimate import Estimate, estimate
+from orsched.stability import Stability
+
+TOLERANCE = 1e-9
+"""Relative rounding allowed before a policy is said to have beaten a pathwise bound."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One family at one point.
+
+    Parameters
+    ----------
+    sweep, family : str
+        Names.
+    point : Point
+        Rate and requests.
+    load : float
+        Of that rate on the sweep's fleet; 1 is the edge of the planning LP's capacity region.
+    found : mapping
+        What `experiments.reproductions.cells` computed for the family.
+    bounds_s : tuple of float
+        Best valid pathwise bound on the mean latency, by replication.
+    """
+
+    sweep: str
+    family: str
+    point: Point
+    load: float
+    found: Mapping[str, Any]
+    bounds_s: tuple[float, ...]
+
+    @property
+    def cap(self) -> int | None:
+        """The cap chosen for it; None when it could not run."""
+        cap: int | None = self.found["cap"]
+        return cap
+
+    @property
+    def rows(self) -> Sequence[Row]:
+        """By replication; empty when it could not run."""
+        rows: Sequence[Row] = self.found["rows"]
+        return rows
+
+    def column(self, metric: str) -> list[float]:
+        """One number per replication."""
+        return [row[metric] for row in self.rows]  # type: ignore[literal-required]
+
+    def estimate(self, metric: str = "latency_mean_s") -> Estimate:
+        """Mean and 95% interval over the replications."""
+        return estimate(self.column(metric))
+
+    @property
+    def gaps(self) -> list[float]:
+        """Relative distance of the whole path's mean latency from its bound, by replication."""
+        pairs = zip(self.column("whole_latency_mean_s"), self.bounds_s, strict=True)
+        gaps = [(value - bound) / bound for value, bound in pairs]
+        if min(gaps) < -TOLERANCE:
+            raise MismatchError(
+                f"{self.family} in {self.sweep!r} at {self.point.rate_per_s:g}/s has a mean latency below a pathwise "
+                "bound: the bound or the simulation is wrong, please report it"
+            )
+        return gaps
+
+    @cached_property
+    def stable(self) -> bool:
+        """Whether it kept up with the arrivals, pooled over the replications as in gap tables."""
+        verdicts = [Stability(row["stable"], "", row["growth_per_s"]) for row in self.rows]
+        return pooled_stability(self.load, verdicts, self.point.requests)[0]
+
+
+@dataclass(frozen=True)
+class Study:
+    """The results of a reproduction.
+
+    Parameters
+    ----------
+    sweeps : tuple of Sweep
+        What was run.
+    seed : int
+        Of every random stream.
+    found : mapping of str to mapping
+        Cells by `Task.identity`.
+    """
+
+    sweeps: tuple[Sweep, ...]
+    seed: int
+    found: Mapping[str, Mapping[str, Any]]
+
+    def sweep(self, name: str) -> Sweep:
+        """The sweep of that name; raises InputError if it was not run."""
+        for sweep in self.sweeps:
+            if sweep.name == name:
+                return sweep
+        raise InputError(f"no sweep {name!r}: {', '.join(sweep.name for sweep in self.sweeps)} were run")
+
+    def cells(self, sweep: Sweep) -> list[Cell]:
+        """Every family at every point of a sweep, by point."""
+        return [self._cell(sweep, point, family.name) for point in sweep.points for family in sweep.families]
+
+    def cell(self, sweep: str, rate_per_s: float, family: str, requests: int | None = None) -> Cell | None:
+        """One cell; None when it was not run. `requests` tells points of one rate apart."""
+        for candidate in self.sweeps:
+            if candidate.name == sweep and candidate.family(family) is not None:
+                for point in candidate.points:
+                    if point.rate_per_s == rate_per_s and requests in (None, point.requests):
+                        return self._cell(candidate, point, family)
+        return None
+
+    def _cell(self, sweep: Sweep, point: Point, family: str) -> Cell:
+        bounds = self.found[Task(sweep, point, BOUNDS, self.seed).identity]
+        found = self.found[Task(sweep, point, family, self.seed).identity]
+        values = tuple(bound["value"] for bound in bounds["bounds"])
+        return Cell(sweep.name, family, point, bounds["load"], found, values)
+
+
+def tasks_of(sweeps: Iterable[Sweep], seed: int) -> list[Task]:
+    """Every cell of the sweeps."""
+    return [
+        Task(sweep, point, family, seed)
+        for sweep in sweeps
+        for point in sweep.points
+        for family in (BOUNDS, *(family.name for family in sweep.families))
+    ]
+
+
+def run_study(
+    sweeps: tuple[Sweep, ...],
+    seed: int,
+    store: CellStore,
+    *,
+    workers: int | None = None,
+    on_cell_done: Callable[[], None] = lambda: None,
+) -> Study:
+    """Compute every cell that the store does not have.
+
+    Parameters
+    ----------
+    sweeps : tuple of Sweep
+        What to run.
+    seed : int
+        Of every random stream, >= 0.
+    store : CellStore
+        Finished cells go there at once. The result does not depend on what it had.
+    workers : int, optional
+        Processes; None: the usable cores.
+    on_cell_done : callable
+        Called once per cell, for progress.
+    """
+    if seed < 0:
+        raise InputError(f"seed = {seed!r}: must be a whole number >= 0")
+    tasks = tasks_of(sweeps, seed)
+    found: dict[str, Mapping[str, Any]] = {}
+    missing = []
+    for task in tasks:
+        cell = store.get(task.identity)
+        if cell is None:
+            missing.append(task)
+        else:
+            found[task.identity] = cell
+            on_cell_done()
+    for task, cell in _computed(missing, workers):
+        store.put(task.identity, cell)
+        found[task.identity] = cell
+        on_cell_done()
+    return Study(sweeps, seed, found)
+
+
+def _computed(tasks: list[Task], workers: int | None) -> Iterator[tuple[Task, dict[str, Any]]]:
+    from joblib import Parallel, cpu_count, delayed
+
+    processes = min(workers or int(cpu_count()), len(tasks))
+    if processes <= 1:
+        yield from ((task, task.compute()) for task in tasks)
+        return
+    parallel = Parallel(n_jobs=processes, return_as="generator_unordered", batch_size=1)
+    yield from parallel(delayed(_with_cell)(task) for task in tasks)
+
+
+def _with_cell(task: Task) -> tuple[Task, dict[str, Any]]:
+    return task, task.compute()

@@ -1,0 +1,48 @@
+"""The truth with multiplicative log-normal noise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from orsched.prediction import Predictions
+from orsched.workloads.checks import MAX_TOKENS, check_number
+
+if TYPE_CHECKING:
+    from orsched.workloads import Workload
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """Predicts ``truth * exp(sigma Z)``, ``Z`` standard normal, rounded to whole tokens and at least 1.
+
+    The factor has median 1: half of the predictions are too small. It promises nothing about single requests.
+
+    Parameters
+    ----------
+    sigma : float
+        Standard deviation of the logarithm, from 0 (the truth) to 10.
+
+    Raises
+    ------
+    InputError
+        When `sigma` is outside that range.
+    """
+
+    sigma: float
+
+    def __post_init__(self) -> None:
+        check_number(self, "sigma", most=10)
+
+    @property
+    def name(self) -> str:
+        """Label in tables."""
+        return f"noise:{self.sigma:g}"
+
+    def __call__(self, workload: Workload, rng: np.random.Generator, /) -> Predictions:
+        """Draw independent factors, one per request."""
+        factors = np.exp(self.sigma * rng.standard_normal(len(workload)))
+        point = np.clip(np.rint(workload.output_tokens * factors), 1, MAX_TOKENS)
+        return Predictions.of(point.astype(np.int64))
