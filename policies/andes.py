@@ -127,11 +127,12 @@ class ByGain:
             choice = choose(view, rank, waiting, self.limits)
         else:
             memo["next_s"] = view.now_s + self.interval_s
-            memo["ahead"] = {request for request in memo["ahead"] if self.is_ahead(view, request)}
             for request in view.running:
                 new_rank(request)
             for request in memo["ahead"]:
-                waiting.rerank(request, new_rank(request))
+                if request in view.waiting:
+                    waiting.rerank(request, new_rank(request))
+            memo["ahead"] = {request for request in memo["ahead"] if self.is_ahead(view, request)}
             expendable = self.cap.left(len(view.arrived), memo["preempted"])
             choice = by_rank(view, rank, waiting.renewed(new_rank), self.limits, expendable)
         waiting.follow(choice, rank)

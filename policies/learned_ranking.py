@@ -13,6 +13,7 @@ from orsched.prediction import Predictor
 from policies.parts.ranked import BatchLimits, PreemptionCap, choose
 from policies.parts.starvation import StarvationRule, StarvationWatch
 from policies.parts.waiting_list import WaitingList, by_arrival
+from policies.predictors import Noise
 from policies.recipe import Recipe
 from policies.sjf import sjf
 
@@ -159,12 +160,8 @@ def _ranking(name: str, batcher: ByScore, predictor: Predictor, **settings: floa
 
 
 def _with_noise(make: Callable[[Predictor], Policy], name: str, description: str) -> Recipe:
-    def build(workload: object, fleet: object) -> Policy:
-        from policies.predictors import Noise
-
-        return make(Noise(0.5))
-
-    return Recipe(name, f"{description}, noise:0.5", Information.PREDICTED, build)
+    policy = make(Noise(0.5))
+    return Recipe(name, f"{description}, noise:0.5", Information.PREDICTED, lambda workload, fleet: policy)
 
 
 RECIPES = (

@@ -32,7 +32,7 @@ def mean_batch_time(edges: Sequence[float], size: int) -> float:
 
 def edges_of(x: Instance) -> list[float]:
     """Edges of equal bins."""
-    return np.linspace(x["low"], x["high"], x["k"] + 1).tolist()
+    return [float(edge) for edge in np.linspace(x["low"], x["high"], x["k"] + 1)]
 
 
 def closed_form_slack(x: Instance) -> float:
@@ -58,7 +58,7 @@ def in_table(table: Mapping[float, float]) -> Callable[[Instance], float]:
 
 def longest_over(expected: Callable[[Instance], float]) -> Callable[[Instance], float]:
     """Longest of a batch from a random bin, relative to what is expected, minus 1."""
-    return lambda x: max(x["lengths"]) / expected(x) - 1
+    return lambda x: float(max(x["lengths"]) / expected(x) - 1)
 
 
 def wait_over(expected: Callable[[Instance], float]) -> Callable[[Instance], float]:
@@ -66,7 +66,7 @@ def wait_over(expected: Callable[[Instance], float]) -> Callable[[Instance], flo
 
     def slack(x: Instance) -> float:
         times = x["arrivals"]
-        return (times[-1] - float(np.mean(times))) / expected(x) - 1
+        return float((times[-1] - np.mean(times)) / expected(x) - 1)
 
     return slack
 

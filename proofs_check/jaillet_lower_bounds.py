@@ -24,6 +24,7 @@ least n/3.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -107,7 +108,7 @@ def grows(adversary: Adversary, constant: float, exponent: float) -> Callable[[I
 
     def slack(x: Instance) -> float:
         ratio, n = forced_ratio(adversary, ONLINE[x["rule"]], x["size"])
-        return ratio / (constant * n**exponent) - 1
+        return ratio / (constant * math.pow(n, exponent)) - 1
 
     return slack
 

@@ -142,9 +142,10 @@ def rad(prefill_left: Ints, decode_left: Ints, budget: int) -> Ints:
     All decodes when a tile of them decodes or no prompt is left, otherwise one tile of the oldest prompt.
     """
     decodes = prefill_left == 0
-    if decodes.sum() >= budget or decodes.all():
-        return decodes.astype(np.int64)
     share = np.zeros_like(prefill_left)
+    if decodes.sum() >= budget or decodes.all():
+        share[decodes] = 1
+        return share
     oldest = int(np.argmax(~decodes))
     share[oldest] = min(budget, int(prefill_left[oldest]))
     return share

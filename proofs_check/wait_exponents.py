@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ERROR = 0.01
-"""Probability that any interval of a study misses; shared by its slopes (Bonferroni)."""
+"""Probability that any interval of a claim's experiment misses; shared equally by them (Bonferroni)."""
 
 MARGIN = 0.15
 """How far an exponent, interval included, may be from the claimed one: tells 1/2 from 0 and from 1."""
@@ -21,12 +21,18 @@ Wanted = tuple[str, str]
 """Metric and type of one exponent."""
 
 
-def exponents(study: pd.DataFrame, wanted: Iterable[Wanted], prefix: str = "") -> dict[str, list[float]]:
-    """Slope and half-width of each exponent wanted, by ``prefix metric of type``."""
+def exponents(
+    study: pd.DataFrame, wanted: Iterable[Wanted], prefix: str = "", intervals: int | None = None
+) -> dict[str, list[float]]:
+    """Slope and half-width of each exponent wanted, by ``prefix metric of type``.
+
+    `intervals` is how many the experiment has, if these are not all.
+    """
     pairs = list(wanted)
+    level = 1 - ERROR / (intervals or len(pairs))
     found = {}
     for metric, kind in pairs:
-        estimate = slope(study, metric, kind, level=1 - ERROR / len(pairs))
+        estimate = slope(study, metric, kind, level)
         assert estimate.half_width is not None, "a claim's study has replications"
         found[label(metric, kind, prefix)] = [estimate.mean, estimate.half_width]
     return found
@@ -50,4 +56,4 @@ def exponent_slack(x: Instance, expected: Mapping[str, float], margin: float = M
     if x["touched_by_end"] > 0:
         return -float("inf")
     slopes = x["slopes"]
-    return min(margin - abs(slopes[name][0] - value) - slopes[name][1] for name, value in expected.items())
+    return float(min(margin - abs(slopes[name][0] - value) - slopes[name][1] for name, value in expected.items()))

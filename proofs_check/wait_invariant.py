@@ -90,7 +90,7 @@ def _iteration_slack(x: Instance) -> float:
 
 def _claim(name: str, statement: str, slack: Callable[[Instance], float]) -> Claim:
     source = f"{PAPER}, WAIT: invariant of Algorithm 1"
-    return Claim(name, statement, source, random_system, slack, Always(100, 10))
+    return Claim(name, statement, source, random_system, slack, Always(300, 25))
 
 
 CLAIMS = (

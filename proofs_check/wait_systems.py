@@ -17,7 +17,7 @@ def random_system(rng: np.random.Generator) -> Instance:
     ``d1 M^pi`` is 2% to 90% of ``Delta^pi``. The horizon is 20 to 200 full iterations.
     """
     count = int(rng.integers(1, 4))
-    lengths = set()
+    lengths: set[tuple[int, int]] = set()
     while len(lengths) < count:
         lengths.add((int(rng.integers(1, 8)), int(rng.integers(1, 6))))
     prompts, decodes = zip(*sorted(lengths), strict=True)

@@ -2,42 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import numpy as np
 
+from policies.wait.drift import theta_root
 from proofs_check.claim import Claim
 from proofs_check.rules import Instance
 
 PAPER = "arXiv 2504.11320"
-
-
-def theta_root(entering: int, threshold: int, survival: float) -> float:
-    """Positive root of ``exp(-theta n_k) (1 - p + p e^theta)^n_{k-1} = 1``.
-
-    Parameters
-    ----------
-    entering, threshold : int
-        ``n_{k-1}`` and ``n_k``.
-    survival : float
-        ``p_k``, with ``p_k < n_k / n_{k-1} < 1``; then the root exists and is unique.
-    """
-    from scipy.optimize import brentq
-
-    def exponent(theta: float) -> float:
-        # log1p with exp(-theta) factored out stays finite for large theta
-        growth = theta + math.log(survival + (1 - survival) * math.exp(-theta))
-        return entering * growth - threshold * theta
-
-    ratio = threshold / entering
-    high = 1.0
-    while exponent(high) <= 0:
-        high *= 2
-    low = 4 * (ratio - survival)
-    while exponent(low) >= 0:
-        low /= 2
-    return float(brentq(exponent, low, high, xtol=1e-15, rtol=1e-14))
 
 
 def _random_segment(rng: np.random.Generator) -> Instance:

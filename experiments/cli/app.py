@@ -13,6 +13,7 @@ from experiments.cli.demo import demo
 from experiments.cli.doctor import doctor
 from experiments.cli.evaluate import evaluate
 from experiments.cli.gap_table import gap_table
+from experiments.cli.heavy_traffic import heavy_traffic
 from experiments.cli.hindsight import hindsight
 from experiments.cli.listing import listing
 from experiments.cli.reproduce import reproduce
@@ -49,6 +50,7 @@ app.command("bound")(bound)
 app.command("gap-table")(gap_table)
 app.command("trajectory")(trajectory)
 app.command("hindsight")(hindsight)
+app.command("heavy-traffic")(heavy_traffic)
 app.command("check")(check)
 app.command("reproduce")(reproduce)
 app.command("list")(listing)

@@ -95,7 +95,7 @@ class PublishedGrowth:
         short = study.cell(self.sweep, self.rate_per_s, self.family, self.requests)
         long = study.cell(self.sweep, self.rate_per_s, self.family, self.more_requests)
         if short is None or long is None or not short.rows or not long.rows:
-            return Judged(self.what, text, self.mark, "", not_comparable("not run in this size of the study"))
+            return Judged(self.what, text, self.mark, "", not_comparable("not run here"))
         growth = paired_difference(long.column("latency_mean_s"), short.column("latency_mean_s"))
         return Judged(self.what, text, self.mark, f"{growth} s", judge_growth(self.grows, growth))
 

@@ -143,7 +143,7 @@ def obstacle_to(cell: Cell | None, requests: int | None, caveat: str) -> str:
     if caveat:
         return caveat
     if cell is None:
-        return "not run in this size of the study"
+        return "not run here"
     if not cell.rows:
         return f"{cell.family} has no setting within the caps: {cell.found['reason']}"
     if requests is not None:

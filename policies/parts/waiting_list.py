@@ -55,19 +55,21 @@ class WaitingList:
         return iter(self._entries)
 
     def renewed(self, rank: Callable[[int], Any]) -> Iterator[Ranked]:
-        """The same with ranks computed anew, for no more requests than needed: none may have a better rank than before.
+        """The same with ranks computed anew, for no more requests than needed; a rank that became better stays.
 
         The list must not change meanwhile.
         """
         entries, done, place = self._entries, set(), 0
         while place < len(entries):
-            request = entries[place][1]
+            old, request = entries[place]
             if request in done:
                 yield entries[place]
                 place += 1
-            else:
-                self.rerank(request, rank(request))
-                done.add(request)
+                continue
+            done.add(request)
+            new = rank(request)
+            if new > old:
+                self.rerank(request, new)
 
 
 def by_arrival(input_tokens: int, output_tokens: int | None, /) -> float:

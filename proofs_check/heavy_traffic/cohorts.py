@@ -45,7 +45,7 @@ def serve_cohorts(path: ArrivalPath, threshold: int, d0: float, d1: float) -> Se
     stages = np.cumsum(kind.prompt_tokens + np.arange(kind.decode_steps + 1))
     filled = stages[np.minimum(np.arange(cohorts), kind.decode_steps)]
     iteration = d0 + d1 * threshold * filled
-    starts = cohort_starts(path.arrival_s, threshold, iteration)
+    starts = cohort_starts(path.arrival_s, threshold, np.asarray(iteration))
     ends = np.append(starts + iteration, np.full(kind.decode_steps + 1, np.inf))
     cohort = np.arange(len(path.arrival_s)) // threshold
     none = np.zeros(len(cohort), dtype=np.int64)

@@ -82,13 +82,20 @@ def means_after(start: int, arriving: Floats, review: Review, reviews: int) -> F
 
 
 def passage(start: int, arriving: Floats, review: Review, reviews: int, level: int) -> Floats:
-    """Probability of having been at `level` or above after one of the first 1, 2, ... reviews; shape ``(reviews,)``."""
+    """Probability of having been at `level` or above after one of the first 1, 2, ... reviews; shape ``(reviews,)``.
+
+    Summed up from what passes at each review, so that small probabilities are right in their leading digits.
+    """
+    passed: list[float] = []
 
     def stopped(before: Floats) -> Floats:
-        return review(before)[:level]
+        after = review(before)
+        passed.append(float(after[level:].sum()))
+        return after[:level]
 
-    left = np.array([after.sum() for _, after in laws(start, arriving, stopped, reviews)])
-    return np.maximum(0.0, 1.0 - left)
+    for _ in laws(start, arriving, stopped, reviews):
+        pass
+    return np.cumsum(passed)
 
 
 def _trimmed(law: Floats) -> Floats:

@@ -62,8 +62,8 @@ def measure(served: Served, horizon_s: float) -> dict[tuple[str, str], float]:
     - ``throughput_gap``: ``sum_j lambda_j l'_j`` minus its expectation, estimated without the noise of the arrivals:
       decode tokens that arrived within the horizon in prompts not completed by its end, per second. The two have the
       same expectation, because the tokens that arrive have the mean ``horizon_s sum_j lambda_j l'_j``.
-    - ``throughput_shortfall``: ``sum_j lambda_j l'_j`` minus ``throughput``, the gap as it stands. Its noise is the smaller
-      one where the server and not the arrivals decides how much is completed, that is where the gap does not vanish.
+    - ``throughput_shortfall``: ``sum_j lambda_j l'_j`` minus ``throughput``, the gap as it stands. It has the smaller
+      noise where the server and not the arrivals decide how much is completed, that is where the gap does not vanish.
     - ``latency_mean``, ``ttft_mean``: seconds from arrival to completion and to the end of the prefill, mean over the
       arrivals of the horizon, however long they take. On the unscaled clock these are the service-normalised ones.
     - ``evictions``: how often arrivals of the horizon lost their KV memory.

@@ -50,9 +50,8 @@ def test_the_closed_form_is_the_sum_over_tokens(first_s, length_s, tokens, ttft_
 
 
 def test_by_hand():
-    """Claim: two tokens expected at 1 and 2 s, one second each to read. In time: 1. The first at 2 s, the second at once:
-    read at 2 and 3 s, both 1 s late, done at 4 s: 1 - 2 / (3 + 2). The second at 5 s: late by 1 and 3 s, done at 6 s:
-    1 - 4 / (5 + 4)."""
+    """Claim: two tokens expected at 1 and 2 s, one second each to read. In time: 1. Both at 2 s: read at 2 and 3 s,
+    both 1 s late, done at 4 s: 1 - 2 / (3 + 2). The second at 5 s: late by 1 and 3 s, done at 6 s: 1 - 4 / (5 + 4)."""
     assert qoe(delivered(0.5, 2.0, 2), 1.0, 1.0)[0] == 1
     assert qoe(delivered(2.0, 2.0, 2), 1.0, 1.0)[0] == pytest.approx(0.6)
     assert qoe(delivered(2.0, 5.0, 2), 1.0, 1.0)[0] == pytest.approx(5 / 9)

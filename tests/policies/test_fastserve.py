@@ -95,9 +95,7 @@ def test_a_long_request_among_short_ones_is_promoted_after_a_thousand_iterations
 def test_the_law_holds_where_everything_binds(seed, service, block, seats, tokens, quantum, queues, cap, starvation):
     """Claim: with few seats and prompt tokens, any quanta, promotion all the time and any cap on preemptions, everybody
     completes under memory pressure and epochs of length one give the same run."""
-    batcher = SkipJoin(
-        service, quantum, queues, *starvation, limits=BatchLimits(seats, tokens), cap=PreemptionCap(cap)
-    )
+    batcher = SkipJoin(service, quantum, queues, *starvation, limits=BatchLimits(seats, tokens), cap=PreemptionCap(cap))
     fleet = Fleet(tight_hardware(service, seed, block))
     assert_exact(random_workload(seed, n=40), fleet, fastserve_with(batcher))
 

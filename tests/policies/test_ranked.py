@@ -103,8 +103,8 @@ def test_who_has_no_seat_pauses_and_keeps_its_cache():
 @pytest.mark.parametrize(("expendable", "completion", "preemptions"), [(0, [6.0, 8.0], 0), (1, [8.0, 4.0], 1)])
 def test_a_waiting_request_takes_memory_only_from_expendable_residents(expendable, completion, preemptions):
     """Claim: by hand, 9 tokens of memory, 1 s an iteration. The first (prompt 4, 6 outputs) holds 5 tokens at 2 s; the
-    second (4, 2 outputs) has the better rank and would fit beside it without growth. It waits until 6 s; or it takes the
-    memory, ends at 4 s, and the first recomputes 6 tokens for its third output, the fourth to sixth follow."""
+    second (4, 2 outputs) has the better rank and would fit beside it without growth. It waits until 6 s; or it takes
+    the memory, ends at 4 s, and the first recomputes 6 tokens for its third output, the others follow until 8 s."""
     fleet = Fleet(Hardware("hand", Affine(1.0, 0.0, 0.0, 0.0), 9, 8))
     workload = Workload.of([0.0, 1.5], [4, 4], [6, 2])
     run = simulate(workload, fleet, policy(lambda request: -request, BatchLimits(), expendable), check=True)

@@ -112,8 +112,8 @@ def test_first_come_first_served_is_not_fair():
 @pytest.mark.parametrize(("weights", "completion"), [(None, [2, 4, 8, 6]), ({0: 10.0}, [2, 4, 6, 8])])
 def test_the_client_with_the_smallest_counter_goes_first(weights, completion):
     """Claim: by hand, one seat, 1 s an iteration. Client 0 has requests 0 and 2 (10 input tokens, 2 outputs), client 1
-    has 1 and 3 (1 input, 2 outputs). The tie goes to client 0, which then stands at 14; client 1 follows twice, at 5 and
-    10. With weight 10 client 0 stands at 1.4 and comes third."""
+    has 1 and 3 (1 input, 2 outputs). The tie goes to client 0, which then stands at 14; client 1 follows twice, at 5
+    and 10. With weight 10 client 0 stands at 1.4 and comes third."""
     workload = Workload.of(
         [0.0] * 4, [10, 1, 10, 1], [2] * 4, class_id=[0, 1, 0, 1], classes=(RequestClass("a"), RequestClass("b"))
     )
@@ -123,8 +123,8 @@ def test_the_client_with_the_smallest_counter_goes_first(weights, completion):
 
 def test_a_request_fits_by_the_longest_context():
     """Claim: by hand. The deployment's context is 10 tokens, so that every request may grow to 9 cached; 17 hold one
-    such and one that starts when the other has grown by one: with prompts of 3 and 7 outputs to come, the first start is
-    at 0 s, the second at 1 s. 18 hold both at once. Nothing is preempted though outputs are shorter than assumed."""
+    such and one that starts when the other has grown by one: with prompts of 3 and 7 outputs to come the first starts
+    at 0 s, the second at 1 s. 18 hold both at once. Nothing is preempted."""
     workload = replace(Workload.of([0.0, 0.0], [3, 3], [3, 3]), context_tokens=10)
     starts = {}
     for memory in (17, 18):

@@ -7,6 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from fluid import equilibrium
 from fluid.hindsight import mc_sf_starts, scan_starts, simple_bound
 from proofs_check import (
     bari_rad,
@@ -58,6 +59,18 @@ def without_growth(x):
     return {**x, "rho": x["d1"] * sum(rate * (k + 1) * length for rate, length, k in kinds)}
 
 
+def balance_without_overhead(x):
+    """WAIT's balance ``Delta* = d1 M*``."""
+    found = equilibrium(wait_fluid._classes(x), wait_fluid._fleet(x))
+    return -abs(x["d1"] * found.memory_tokens / found.iteration_s - 1)
+
+
+def forms_without_growth(x):
+    """WAIT's stability region with iterations of d0, whatever they hold."""
+    fits = equilibrium(wait_fluid._classes(x), wait_fluid._fleet(x)).fits
+    return 1.0 if fits == (wait_fluid._demand(x) <= x["C"] / x["d0"]) else -1.0
+
+
 def whole_area(prompts, outputs):
     """The memory area as if the answer were there from the start."""
     return outputs * (prompts + outputs).astype(float)
@@ -70,11 +83,14 @@ def published_area(prompts, outputs):
 
 PLANTED: dict[str, tuple[str, Callable[[Claim], Claim]]] = {
     "wait-equilibrium-closed-form": ("S without the growth of the cache", domain(without_growth)),
-    "wait-equilibrium-balance": ("Delta* without the overhead d0", domain(lambda x: {**x, "rates": x["rates"]} | {"d0": 0.9 * x["d0"]})),
-    "wait-two-stability-forms": ("a capacity of C / d0", domain(lambda x: x)),
+    "wait-equilibrium-balance": ("Delta* = d1 M*", inequality(balance_without_overhead)),
+    "wait-two-stability-forms": ("sum(lambda S) <= C / d0", inequality(forms_without_growth)),
     "nested-wait-theta-lower-bound": ("divided by n_k", inequality(wait_theta._slack_against("n"))),
     "nested-wait-theta-first-version": ("as printed", as_printed),
-    "jaillet-mc-sf-upper-formula": ("without the volume term", inequality(jaillet_mc_sf.mc_sf_within(0, 24))),
+    "jaillet-mc-sf-upper-formula": (
+        "constants of the lower bound",
+        inequality(jaillet_mc_sf.mc_sf_within(1 / 6, 1 / 6)),
+    ),
     "jaillet-mc-sf-optimum-formula": ("constants 1 for 1/6", inequality(jaillet_mc_sf.optimum_above(1, 1))),
     "jaillet-mc-sf-9216": ("MC-SF is optimal", inequality(jaillet_mc_sf.ratio_within(1))),
     "jaillet-mc-sf-published-mean": ("as printed", as_printed),
@@ -103,7 +119,10 @@ PLANTED: dict[str, tuple[str, Callable[[Claim], Claim]]] = {
         inequality(li_dai_peng_stability.peak_below(li_dai_peng_stability.backlog_limit(128, 290))),
     ),
     "li-point-c-fastertransformer": ("Sarathi-Serve", drawn_from(li_dai_peng_stability.point_c("decode-first"))),
-    "li-fastertransformer-diverges": ("Sarathi-Serve", drawn_from(li_dai_peng_stability.point_c("decode-first", 93_500))),
+    "li-fastertransformer-diverges": (
+        "Sarathi-Serve",
+        drawn_from(li_dai_peng_stability.point_c("decode-first", 93_500)),
+    ),
     "wang-sorted-f-48": (
         "Sorted-F is optimal",
         inequality(wang_sorted_f.ratio_within(1, wang_sorted_f.sorted_f, burst_optimum)),
@@ -139,10 +158,12 @@ PLANTED: dict[str, tuple[str, Callable[[Claim], Claim]]] = {
     "guldogan-closed-form": (
         "without (B-1)/(B+1)",
         inequality(
-            lambda x: -abs(
-                ((x["low"] + x["high"]) / 2 + (x["high"] - x["low"]) / (2 * x["k"]))
-                / guldogan_multi_bin.mean_batch_time(guldogan_multi_bin.edges_of(x), x["B"])
-                - 1
+            lambda x: (
+                -abs(
+                    ((x["low"] + x["high"]) / 2 + (x["high"] - x["low"]) / (2 * x["k"]))
+                    / guldogan_multi_bin.mean_batch_time(guldogan_multi_bin.edges_of(x), x["B"])
+                    - 1
+                )
             )
         ),
     ),
@@ -171,8 +192,10 @@ PLANTED: dict[str, tuple[str, Callable[[Claim], Claim]]] = {
     "nie-memory-area": (
         "half the error",
         inequality(
-            lambda x: nie_si_zhou_capacity.area_slack(x)
-            - min(0.5 / (2 * s + o - 1) for s, o in zip(x["prompts"], x["outputs"], strict=True))
+            lambda x: (
+                nie_si_zhou_capacity.area_slack(x)
+                - min(0.5 / (2 * s + o - 1) for s, o in zip(x["prompts"], x["outputs"], strict=True))
+            )
         ),
     ),
     "nie-saturated-rate": ("the answer there from the start", inequality(nie_si_zhou_capacity.saturated(whole_area))),

@@ -5,9 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from itertools import pairwise
-
-import numpy as np
 
 from experiments.reproductions.sweep import Family
 from experiments.reproductions.wait.thresholds import known_lengths, nested
@@ -49,9 +46,7 @@ def wait(cap: int, law: Workload, fleet: Fleet) -> Policy:
     """WAIT, Algorithm 1, with two classes split at the median output length where lengths differ."""
     bins = LengthBins.quantiles(law, 1, 2)
     class_of = bins.classify(law)
-    shares = [float(np.mean(class_of == j)) for j in range(bins.count)]
-    iterations = [int(law.output_tokens[class_of == j].max()) for j in range(bins.count)]
-    thresholds, length = known_lengths(cap, shares, iterations)
+    thresholds, length = known_lengths(cap, [law.output_tokens[class_of == j] for j in range(bins.count)])
     return Policy(
         "wait",
         Waiting(thresholds, length),
@@ -69,11 +64,8 @@ class Segmented:
     cuts: tuple[int, ...]
 
     def __call__(self, cap: int, law: Workload, fleet: Fleet) -> Policy:
-        """The policy at a cap; survival shares come from the law."""
-        decodes = law.output_tokens - 1
-        entering = [float(np.mean(decodes > cut)) for cut in (-1, *self.cuts[:-1])]
-        survival = [after / before for before, after in pairwise(entering)]
-        thresholds, length = nested(cap, self.cuts, survival)
+        """The policy at a cap; the shares that go on from segment to segment come from the law."""
+        thresholds, length = nested(cap, self.cuts, law.output_tokens - 1)
         batcher = Nesting(self.cuts, thresholds, length)
         settings = {
             "cap": cap,

@@ -91,7 +91,7 @@ def _rerun() -> list[PublishedItem]:
 
 def _gains() -> list[PublishedItem]:
     one, two = ("single", WAIT, SARATHI), ("two-types", NESTED, SARATHI)
-    rerun = [(rate, 0.035, 0.042) for rate in (12, 16, 20, 22, 23)] + [(24, 0.349, 0.349)]
+    rerun = [(rate, 0.035, 0.042) for rate in (12, 20, 22, 23)] + [(24, 0.349, 0.349)]
     return [
         *(
             PublishedGain(
@@ -193,31 +193,17 @@ def _long() -> list[PublishedItem]:
 
 
 def _lmsys() -> list[PublishedItem]:
-    found: list[PublishedItem] = []
-    for sweep in ("lmsys", "lmsys-linear"):
-        for rate, sarathi, other in LMSYS_RERUN:
-            found += [
-                PublishedMean(
-                    LMSYS, f"sarathi at {rate}/s, {sweep}", Mark.CODE, sweep, SARATHI, rate, sarathi, None, REQUESTS
-                ),
-                PublishedMean(
-                    LMSYS, f"{AUTHORS} at {rate}/s, {sweep}", Mark.CODE, sweep, AUTHORS, rate, other, None, REQUESTS
-                ),
-            ]
-    return [
-        *found,
-        *(
-            PublishedOrder(
-                LMSYS,
-                f"one segment is best from 60/s up: at {rate}/s on the linear entry",
-                Mark.CODE,
-                "lmsys-linear",
-                ("nested-wait-1", "nested-wait-5"),
-                rate,
-            )
-            for rate in (60, 80)
-        ),
+    columns = (("lmsys", SARATHI, 0), ("lmsys", AUTHORS, 1), ("lmsys-linear", SARATHI, 0))
+    found = [
+        PublishedMean(
+            LMSYS, f"{family} at {rate}/s, {sweep}", Mark.CODE, sweep, family, rate, means[column], None, REQUESTS
+        )
+        for sweep, family, column in columns
+        for rate, *means in LMSYS_RERUN
     ]
+    best = ("nested-wait-1", "nested-wait-5")
+    what = "one segment is best from 60/s up: at 60/s on the linear entry"
+    return [*found, PublishedOrder(LMSYS, what, Mark.CODE, "lmsys-linear", best, 60)]
 
 
 def _figures() -> list[PublishedItem]:

@@ -12,7 +12,7 @@ from experiments.reproductions.wait.laws import LONGEST, lmsys_like, p512d20, p5
 from orsched.catalogue import hardware
 from orsched.fleet import Fleet
 
-CAPS = (20, 30, 40, 50, 60, 80, 100, 120, 150, 200)
+CAPS = (20, 30, 40, 50, 60, 80, 120, 200)
 """From the published grid of the system-wide request cap, 20 to 200 in steps of 10, coarser at the upper end."""
 
 SINGLE_CAP, TWO_TYPE_CAP = 21, 30
@@ -20,11 +20,12 @@ SINGLE_CAP, TWO_TYPE_CAP = 21, 30
 
 REQUESTS, LONG_RUN, FEW = 5_000, 10_000, 1_000
 HORIZONS = (2_000, 5_000, 10_000, 20_000)
-REPLICATIONS, TUNING = 20, 2
+REPLICATIONS, FEW_REPLICATIONS = 20, 10
+TUNING, FEW_TUNING = 8, 2
 QUICK_REQUESTS = 400
 
 TWO_TYPE_CUTS = (20, 50)
-LMSYS_RATES = (10, 30, 50, 60, 80)
+LMSYS_RATES = (10, 30, 50, 60)
 SEGMENTS = {count: tuple((LONGEST + 1) * (k + 1) // count - 1 for k in range(count)) for count in (1, 5)}
 """Cuts of equal-width segments of the LMSYS-like lengths, by their number."""
 
@@ -36,7 +37,7 @@ def sweeps(quick: bool) -> tuple[Sweep, ...]:
 
 
 def _one_type() -> tuple[Sweep, ...]:
-    one = _sweep("single", "One type, p512d20", (12, 16, 20, 22, 23, 24))
+    one = _sweep("single", "One type, p512d20", (12, 20, 22, 23, 24))
     one = replace(one, families=families(nested_wait_c1=authors_scheduler))
     capped = replace(one, name="single-cap-21", title="One type, cap 21 for all", points=_at((22, 23), REQUESTS))
     return replace(one, points=one.points + _at((24, 25, 26), LONG_RUN)), replace(capped, caps=(SINGLE_CAP,))
@@ -44,7 +45,7 @@ def _one_type() -> tuple[Sweep, ...]:
 
 def _two_types() -> tuple[Sweep, ...]:
     two = replace(
-        _sweep("two-types", "Two types, 0.7 p512d20 + 0.3 p512d50", (12, 16, 20, 22, 23)),
+        _sweep("two-types", "Two types, 0.7 p512d20 + 0.3 p512d50", (12, 20, 22, 23)),
         law=two_types(),
         families=families(nested_wait=Segmented(TWO_TYPE_CUTS)),
     )
@@ -55,6 +56,7 @@ def _two_types() -> tuple[Sweep, ...]:
         title="Two types, number of requests",
         points=tuple(point for requests in HORIZONS for point in _at((22, 23), requests)),
         families=tuple(family for family in two.families if family.name in {"sarathi", "wait", "nested-wait"}),
+        replications=FEW_REPLICATIONS,
     )
     return two, replace(capped, caps=(TWO_TYPE_CAP,)), horizon
 
@@ -66,13 +68,20 @@ def _others() -> tuple[Sweep, ...]:
         _sweep("lmsys", "LMSYS-like mix", LMSYS_RATES),
         law=lmsys_like(),
         families=families(**segments, nested_wait_c1=authors_scheduler),
-        replications=10,
+        replications=FEW_REPLICATIONS,
+        tuning_replications=FEW_TUNING,
     )
     linear = Fleet(hardware(LINEAR_LMSYS))
     return (
         replace(long, law=p512d1000()),
         lmsys,
-        replace(lmsys, name="lmsys-linear", title="LMSYS-like mix on the linear entry", fleet=linear),
+        replace(
+            lmsys,
+            name="lmsys-linear",
+            title="LMSYS-like mix on the linear entry",
+            fleet=linear,
+            families=families(**segments),
+        ),
     )
 
 
