@@ -146,7 +146,7 @@ CLAIMS = (
         "wait-critical-rates",
         "Delta^pi = n / lambda: throughput gap (zeta T)^(-1/2), latency and TTFT (zeta T)^(1/2); exponents within 0.15",
         f"{SOURCE}; paths by the recursion of wait-one-type-recursion, the first ones on the engine too",
-        partial(_one_compared, replications=200, horizon=400.0, engine_paths=2),
+        partial(_one_compared, replications=200, horizon=400.0, engine_paths=6),
         partial(compared_slack, expected=critical_rates()),
         Once(1 - ERROR),
         quick_sample=partial(_one_compared, replications=160, horizon=100.0, engine_paths=1),
@@ -168,6 +168,6 @@ CLAIMS = (
         partial(_two, replications=32, horizon=200.0),
         partial(two_types_slack, first=0.0, second=0.5),
         Once(1 - ERROR),
-        quick_sample=partial(_two, replications=16, horizon=60.0),
+        quick_sample=partial(_two, replications=16, horizon=50.0),
     ),
 )

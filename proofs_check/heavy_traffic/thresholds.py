@@ -68,8 +68,9 @@ def wait_with(types: Sequence[PromptType], hardware: Hardware, thresholds: Seque
     Raises
     ------
     InputError
-        When the thresholds violate the paper's conditions; the message gives both sides.
+        When the thresholds violate the paper's conditions, with both sides, or two types have the same lengths.
     """
+    TypeOf.among(types)
     chosen = check_thresholds(thresholds, _profiles(types), hardware)
     settings = {
         "thresholds": list(chosen.per_class),
