@@ -30,19 +30,19 @@ class MismatchError(OrschedError):
     """Two numbers that must not be compared: another metric, service model or workload."""
 
 
-def unknown_name(kind: str, name: str, known: Iterable[str]) -> UnknownNameError:
+def unknown_name(kind: str, name: object, known: Iterable[str]) -> UnknownNameError:
     """Build the error for an unknown `name`, suggesting the nearest `known` names.
 
     Parameters
     ----------
     kind : str
         What the name should have been, for example ``"policy"``.
-    name : str
-        The name given.
+    name : object
+        What was given: another name, or no string at all.
     known : iterable of str
         The names that exist.
     """
     names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.4) if isinstance(name, str) else []
     hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"known: {', '.join(names)}"
     return UnknownNameError(f"unknown {kind} {name!r}: {hint}")

@@ -10,9 +10,16 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from orsched.engine.plan import Plan
 from orsched.errors import InputError
 from orsched.prediction import Predictor
+from orsched.workloads.checks import check_has, check_is, check_whole
 
 if TYPE_CHECKING:
     from orsched.engine.view import FleetView, InstanceView
+
+
+A_PREDICTOR = "a predictor, which is a function of a workload and a generator with a name"
+
+MOST_CLASSES = 100_000
+"""Most queues, and most cohorts, of an instance."""
 
 
 class Information(IntEnum):
@@ -109,12 +116,21 @@ class Policy:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.num_classes < 1:
-            raise InputError(f"Policy.num_classes = {self.num_classes}: must be >= 1")
+        check_is(self, "name", str)
+        for field_, what in (("batch", "a function of the view"), ("route", "a function of the fleet's view")):
+            check_has(self, field_, what, "__call__")
+        check_is(self, "information", Information)
+        check_whole(self, "num_classes", most=MOST_CLASSES)
+        for field_ in ("classify", "order"):
+            if getattr(self, field_) is not None:
+                check_has(self, field_, "a function of two lengths", "__call__")
         if self.num_classes > 1 and self.classify is None:
             raise InputError(f"policy {self.name!r} has {self.num_classes} classes and nothing to classify with")
-        if self.num_cohorts is not None and self.num_cohorts < 1:
-            raise InputError(f"Policy.num_cohorts = {self.num_cohorts}: must be >= 1")
+        if self.num_cohorts is not None:
+            check_whole(self, "num_cohorts", most=MOST_CLASSES)
+        if self.predict is not None:
+            check_has(self, "predict", A_PREDICTOR, "__call__", "name")
+        check_is(self, "settings", Mapping)
         if self.plans_with not in ("point", "low", "high"):
             raise InputError(f"Policy.plans_with = {self.plans_with!r}: must be 'point', 'low' or 'high'")
         if (self.information is Information.PREDICTED) != (self.predict is not None):
@@ -141,10 +157,10 @@ class Policy:
         Raises
         ------
         InputError
-            When `predictor` cannot be called, or the policy does not use output lengths at all.
+            When `predictor` cannot be called or has no name, or the policy does not use output lengths at all.
         """
-        if not callable(predictor):
-            raise InputError(f"predictor {predictor!r} is no predictor: look names up with policies.get_predictor")
+        if not callable(predictor) or not hasattr(predictor, "name"):
+            raise InputError(f"predictor {predictor!r}: must be {A_PREDICTOR}, see policies.get_predictor")
         if self.information is Information.NONE:
             raise InputError(f"policy {self.name!r} uses no output lengths, so there is nothing to predict for it")
         settings = {**self.settings, "predictor": predictor.name}

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Predictions:
     """Predicted output tokens of every request of a workload; arrays of shape ``(n,)``.
 
-    Build it with `Predictions.of`, which checks them.
+    Build it with `Predictions.of`, which checks them; the engine checks what it is given in any case.
 
     Parameters
     ----------

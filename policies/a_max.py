@@ -29,15 +29,14 @@ def a_max(predictor: Predictor = INTERVALS, max_num_seqs: int = 256) -> Policy:
     interval. Arrivals, different prompts and intervals, and an upper end beyond the memory, which counts as what fits,
     are ours. Its benchmark, hindsight shortest first (H-SF), is `policies.mc_sf` with the truth.
     """
-    return Policy(
+    policy = Policy(
         "a-max",
         MemoryConstrained(max_num_seqs),
-        information=Information.PREDICTED,
+        information=Information.ORACLE,
         order=shortest_output,
-        predict=predictor,
         plans_with="high",
-        settings={"predictor": predictor.name},
     )
+    return policy.predicted_by(predictor)
 
 
 RECIPES = (fixed(a_max, f"A_max: MC-SF with the upper ends of predicted intervals ({INTERVALS.name})"),)

@@ -21,7 +21,11 @@ def shortest_bound_first(view: InstanceView) -> tuple[int, ...]:
 
     The last one left always fits, so something runs.
     """
-    return preempt_until_it_fits(view, sorted(view.running, key=lambda r: (view.output_tokens(r), -r)))
+    short = view.growth_blocks() - view.free_blocks
+    if short <= 0:
+        return ()
+    order = sorted(view.running, key=lambda r: (view.output_tokens(r), -r))
+    return preempt_until_it_fits(view, order, short, lambda request: True)
 
 
 def a_min(predictor: Predictor = INTERVALS, max_num_seqs: int = 256) -> Policy:
@@ -45,15 +49,14 @@ def a_min(predictor: Predictor = INTERVALS, max_num_seqs: int = 256) -> Policy:
     lost). Ours: arrivals, different prompts and intervals, ties, and that an iteration which evicts starts nobody.
     Every iteration emits a token that stays emitted, so a run ends.
     """
-    return Policy(
+    policy = Policy(
         "a-min",
         MemoryConstrained(max_num_seqs, shortest_bound_first),
-        information=Information.PREDICTED,
+        information=Information.ORACLE,
         order=shortest_output,
-        predict=predictor,
         plans_with="low",
-        settings={"predictor": predictor.name},
     )
+    return policy.predicted_by(predictor)
 
 
 RECIPES = (

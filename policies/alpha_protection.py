@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from orsched.engine.plan import DECODE_ALL, DECODE_UNDISTURBED, Chunk, Plan
-from orsched.errors import InputError
 from orsched.policy import Policy
+from orsched.workloads.checks import check_has, check_number, check_whole, require_number
 from policies.recipe import fixed
 
 if TYPE_CHECKING:
@@ -25,7 +27,9 @@ def clear_all(view: InstanceView) -> frozenset[int]:
 class ClearEach:
     """Active requests drawn independently, again among those left until the next decode iteration fits.
 
-    One request alone fits, so drawing ends with probability 1; nothing is drawn when no memory is short.
+    One request alone fits, so drawing ends; nothing is drawn when no memory is short. A round that draws nobody
+    changes nothing, so only rounds that draw somebody are made, by their law given that they do: there are no more of
+    them than requests, whatever the probability.
 
     Parameters
     ----------
@@ -36,20 +40,30 @@ class ClearEach:
     probability: float = 0.2
 
     def __post_init__(self) -> None:
-        if not 0 < self.probability <= 1:
-            raise InputError(f"phi = {self.probability!r}: must be above 0 and at most 1")
+        require_number("phi", self.probability, above=True, most=1)
 
     def __call__(self, view: InstanceView) -> frozenset[int]:
         """Draw who is cleared."""
         left, cleared = list(view.running), set[int]()
         free, need = view.free_blocks, view.growth_blocks()
         while need > free:
-            drawn = [r for r, u in zip(left, view.rng.random(len(left)), strict=True) if u < self.probability]
+            drawn = [left[i] for i in self.draw(len(left), view.rng)]
             free += sum(map(view.held_blocks, drawn))
             need -= sum(map(view.needs_block, drawn))
             cleared.update(drawn)
             left = [r for r in left if r not in cleared]
         return frozenset(cleared)
+
+    def draw(self, count: int, rng: np.random.Generator) -> list[int]:
+        """Places of those drawn from `count` >= 1 requests, each with the probability, given that somebody is drawn.
+
+        The first that is drawn is at place i with a probability in proportion to ``(1 - phi)^i``; each behind it is
+        drawn or not.
+        """
+        until = np.cumsum((1 - self.probability) ** np.arange(count))
+        first = int(np.searchsorted(until, rng.random() * until[-1], side="right"))
+        behind = np.flatnonzero(rng.random(count - first - 1) < self.probability)
+        return [first, *(first + 1 + behind).tolist()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +95,9 @@ class AlphaProtection:
     max_num_seqs: int = 256
 
     def __post_init__(self) -> None:
-        if not 0 <= self.alpha < 1:
-            raise InputError(f"alpha = {self.alpha!r}: must be a share of the memory, 0 <= alpha < 1")
-        if self.max_num_seqs < 1:
-            raise InputError(f"max_num_seqs = {self.max_num_seqs}: must be >= 1")
+        check_number(self, "alpha", most=1, below=True)
+        check_has(self, "clear", "a function of the view", "__call__")
+        check_whole(self, "max_num_seqs")
 
     def __call__(self, view: InstanceView) -> Plan:
         """Plan one step."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from orsched.engine.plan import Plan
 from orsched.errors import InputError
 from orsched.policy import Policy
+from orsched.workloads.checks import check_is, check_number
 from policies.parts.ranked import RUNNING, BatchLimits, PreemptionCap, by_rank, choose, uncontended
 from policies.parts.waiting_list import WaitingList, by_arrival
 from policies.recipe import fixed
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
 AGE_DIGITS = 6
 """Ages are rounded to a microsecond, so that equal gains stay equal however times were summed."""
+
+EARLY_S = 2.0**-20
+"""A decision is due so many seconds early, so that an iteration that ends with the interval is in time however times
+were summed; no round decimal, which sums of iteration times would meet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +45,7 @@ class Reader:
 
     def __post_init__(self) -> None:
         for name in ("ttft_s", "tokens_per_s", "horizon_s"):
-            value = getattr(self, name)
-            if not (value > 0 and math.isfinite(value)):
-                raise InputError(f"{name} = {value!r}: must be a positive, finite number")
+            check_number(self, name, above=True)
         if self.horizon_s <= self.ttft_s:
             raise InputError(f"horizon_s = {self.horizon_s!r}: must be above ttft_s = {self.ttft_s!r}")
 
@@ -92,10 +95,10 @@ class ByGain:
     limits: BatchLimits = field(default_factory=BatchLimits)
 
     def __post_init__(self) -> None:
-        if not (self.interval_s > 0 and math.isfinite(self.interval_s)):
-            raise InputError(f"interval_s = {self.interval_s!r}: must be a positive, finite number of seconds")
-        if not self.resident_bonus >= 0:
-            raise InputError(f"resident_bonus = {self.resident_bonus!r}: must be >= 0")
+        for name, kind in (("reader", Reader), ("cap", PreemptionCap), ("limits", BatchLimits)):
+            check_is(self, name, kind)
+        check_number(self, "interval_s", least=10 * EARLY_S, unit="seconds")
+        check_number(self, "resident_bonus")
 
     def density(self, view: InstanceView, request: int) -> float:
         """Gain per KV block that the request holds or would take."""
@@ -123,10 +126,10 @@ class ByGain:
             waiting.add(request, new_rank(request))
         if uncontended(view):
             return Plan(decode=(RUNNING,))
-        if view.now_s < memo["next_s"] - 10**-AGE_DIGITS:
+        if view.now_s < memo["next_s"]:
             choice = choose(view, rank, waiting, self.limits)
         else:
-            memo["next_s"] = view.now_s + self.interval_s
+            memo["next_s"] = view.now_s + self.interval_s - EARLY_S
             for request in view.running:
                 new_rank(request)
             for request in memo["ahead"]:
@@ -163,11 +166,13 @@ def andes(
     Published, known to us at second hand: quality of experience as 1 less normalised delay area, preemption by expected
     gain per unit of memory, a knapsack solved greedily, a cap on preemptions. Ours: the closed form of the gain, blocks
     held now as the weight, decisions at intervals of time, the cap per arrived request, every default. A preempted
-    request is recomputed; pauses occur only when seats are short.
+    request is recomputed; pauses occur only when seats are short. The cap limits the preemptions that make room.
+    Growth preempts without limit and uses it up: nothing is reserved, so very long outputs preempt all the time.
     """
-    batcher = ByGain(reader or Reader(), interval_s, PreemptionCap(preemption_cap), limits=limits or BatchLimits())
-    user = batcher.reader
-    settings = {"ttft_s": user.ttft_s, "tokens_per_s": user.tokens_per_s, "horizon_s": user.horizon_s}
+    limits = BatchLimits() if limits is None else limits
+    reader = Reader() if reader is None else reader
+    batcher = ByGain(reader, interval_s, PreemptionCap(preemption_cap), limits=limits)
+    settings = {"ttft_s": reader.ttft_s, "tokens_per_s": reader.tokens_per_s, "horizon_s": reader.horizon_s}
     settings |= {"interval_s": interval_s, "preemption_cap": preemption_cap}
     return Policy("andes", batcher, num_cohorts=2, order=by_arrival, settings=settings)
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from orsched.engine.plan import Plan
-from orsched.errors import InputError
 from orsched.fleet import Fleet
 from orsched.policy import Information, Policy
 from orsched.service import Batch, ServiceModel
 from orsched.workloads import Workload
+from orsched.workloads.checks import check_has, check_is, check_number, check_whole
 from policies.parts.feedback_queues import FeedbackQueues
 from policies.parts.ranked import RUNNING, BatchLimits, PreemptionCap, choose
 from policies.parts.waiting_list import WaitingList, by_arrival
@@ -19,6 +19,9 @@ from policies.recipe import Recipe
 
 if TYPE_CHECKING:
     from orsched.engine.view import InstanceView
+
+MOST_QUEUES = 64
+"""Most queues (ours): the quantum of the last would be longer than 10^17 of the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,7 @@ class SkipJoin:
     base_quantum_s : float
         Quantum of the first queue, seconds.
     queues : int
-        Number of queues; the last has no quantum.
+        Number of queues, at most `MOST_QUEUES`; the last has no quantum.
     starvation_s : float
         Seconds without running after which a request is promoted.
     starvation_period : int
@@ -56,17 +59,18 @@ class SkipJoin:
     cap: PreemptionCap = field(default_factory=PreemptionCap)
 
     def __post_init__(self) -> None:
+        check_has(self, "service", "a service model", "iteration_s")
         for name in ("base_quantum_s", "starvation_s"):
-            if not getattr(self, name) > 0:
-                raise InputError(f"{name} = {getattr(self, name)!r}: must be > 0")
-        for name in ("queues", "starvation_period"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} = {getattr(self, name)}: must be >= 1")
+            check_number(self, name, above=True, unit="seconds")
+        check_whole(self, "queues", most=MOST_QUEUES)
+        check_whole(self, "starvation_period")
+        for name, kind in (("limits", BatchLimits), ("cap", PreemptionCap)):
+            check_is(self, name, kind)
 
     @property
     def quanta_s(self) -> list[float]:
         """Quantum of each queue, seconds."""
-        return [self.base_quantum_s * 2**p for p in range(self.queues)]
+        return [self.base_quantum_s * 2.0**p for p in range(self.queues)]
 
     def entry(self, prompt_tokens: int) -> int:
         """Queue in which a prompt joins: the first whose quantum covers its prefill alone, or the last."""
@@ -133,9 +137,8 @@ def fastserve(
     that has never run is promoted at the first occasion; here the order stays, and such a request counts from its
     arrival.
     """
-    batcher = SkipJoin(
-        service, base_quantum_s, queues, limits=limits or BatchLimits(), cap=PreemptionCap(preemption_cap)
-    )
+    limits = BatchLimits() if limits is None else limits
+    batcher = SkipJoin(service, base_quantum_s, queues, limits=limits, cap=PreemptionCap(preemption_cap))
     settings = {"base_quantum_s": base_quantum_s, "queues": queues, "preemption_cap": preemption_cap}
     return Policy("fastserve", batcher, num_cohorts=2, order=by_arrival, settings=settings)
 

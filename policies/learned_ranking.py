@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from orsched.engine.plan import Plan
 from orsched.policy import Information, Policy
 from orsched.prediction import Predictor
+from orsched.workloads.checks import check_has, check_is
 from policies.parts.ranked import BatchLimits, PreemptionCap, choose
 from policies.parts.starvation import StarvationRule, StarvationWatch
 from policies.parts.waiting_list import WaitingList, by_arrival
@@ -44,6 +45,11 @@ class ByScore:
     limits: BatchLimits = field(default_factory=BatchLimits)
     starvation: StarvationRule = field(default_factory=StarvationRule)
     cap: PreemptionCap = field(default_factory=PreemptionCap)
+
+    def __post_init__(self) -> None:
+        check_has(self, "score", "a function of predicted and emitted tokens", "__call__")
+        for name, kind in (("limits", BatchLimits), ("starvation", StarvationRule), ("cap", PreemptionCap)):
+            check_is(self, name, kind)
 
     def __call__(self, view: InstanceView) -> Plan:
         """Plan until a rank may change."""
@@ -115,7 +121,8 @@ def srtf_predicted(predictor: Predictor, limits: BatchLimits | None = None, pree
     paused request keeps its KV cache on the GPU, and where the published system swaps one out for another, that one
     waits for free memory; only growth preempts. Prompts are whole.
     """
-    batcher = ByScore(remaining_tokens, limits or BatchLimits(), cap=PreemptionCap(preemption_cap))
+    limits = BatchLimits() if limits is None else limits
+    batcher = ByScore(remaining_tokens, limits, cap=PreemptionCap(preemption_cap))
     return _ranking("srtf-predicted", batcher, predictor)
 
 
@@ -142,8 +149,9 @@ def learned_ranking(
     -----
     Ours: pauses, recomputation and whole prompts as in `srtf_predicted`.
     """
-    rule = starvation or StarvationRule(200, 10)
-    batcher = ByScore(predicted_tokens, limits or BatchLimits(), rule, PreemptionCap(preemption_cap))
+    limits = BatchLimits() if limits is None else limits
+    rule = StarvationRule(200, 10) if starvation is None else starvation
+    batcher = ByScore(predicted_tokens, limits, rule, PreemptionCap(preemption_cap))
     return _ranking(
         "learned-ranking",
         batcher,

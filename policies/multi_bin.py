@@ -12,6 +12,7 @@ from orsched.errors import InputError
 from orsched.fleet import Fleet
 from orsched.policy import Information, Policy
 from orsched.workloads import Workload
+from orsched.workloads.checks import check_whole, check_wholes
 from policies.parts.bins import LengthBins
 from policies.parts.pressure import outgrown
 from policies.recipe import Recipe
@@ -50,11 +51,13 @@ class StaticBatches:
     longest: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        if self.batch_size < 1:
-            raise InputError(f"batch_size = {self.batch_size}: must be >= 1")
+        check_whole(self, "batch_size")
+        check_wholes(self, "longest")
 
     def __call__(self, view: InstanceView) -> Plan:
         """Plan the next batch, or the rest of the present one."""
+        if len(self.longest) != view.num_classes:
+            raise InputError(f"{len(self.longest)} longest outputs for {view.num_classes} bins: give one for each")
         if view.num_running:
             return outgrown(view) or DECODE_UNDISTURBED
         groups = [self._group(view, j) for j in range(len(self.longest)) if view.waiting_of(j)]

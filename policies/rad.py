@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from orsched.engine.plan import DECODE_ALL, DECODE_UNDISTURBED, Chunk, Plan
 from orsched.errors import InputError
 from orsched.policy import Policy
+from orsched.workloads.checks import check_whole
 from policies.parts.pressure import outgrown, require_watermark, watermark_blocks
 from policies.recipe import fixed
 
@@ -51,10 +52,11 @@ class TiledModes:
 
     def __post_init__(self) -> None:
         require_watermark(self.watermark)
-        if self.tile_tokens < 1 or self.chunk_tokens < 1 or self.chunk_tokens % self.tile_tokens:
+        for name in ("tile_tokens", "chunk_tokens"):
+            check_whole(self, name)
+        if self.chunk_tokens % self.tile_tokens:
             raise InputError(
-                f"tile_tokens = {self.tile_tokens}, chunk_tokens = {self.chunk_tokens}: need a tile of at least one "
-                "token and a chunk of whole tiles"
+                f"tile_tokens = {self.tile_tokens}, chunk_tokens = {self.chunk_tokens}: need a chunk of whole tiles"
             )
 
     def __call__(self, view: InstanceView) -> Plan:

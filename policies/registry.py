@@ -65,7 +65,7 @@ def get_recipe(name: str) -> Recipe:
     UnknownNameError
         When there is none of that name; the message suggests the nearest.
     """
-    if name not in RECIPES:
+    if not isinstance(name, str) or name not in RECIPES:
         raise unknown_name("policy", name, RECIPES)
     return RECIPES[name]
 
@@ -83,7 +83,7 @@ def get_router(name: str) -> Router:
     UnknownNameError
         When there is none of that name; the message suggests the nearest.
     """
-    if name not in ROUTERS:
+    if not isinstance(name, str) or name not in ROUTERS:
         raise unknown_name("router", name, ROUTERS)
     return ROUTERS[name]
 

@@ -9,11 +9,11 @@ from heapq import merge
 from typing import TYPE_CHECKING
 
 from orsched.engine.plan import DECODE_ALL, DECODE_UNDISTURBED, Chunk, Plan
-from orsched.errors import InputError
 from orsched.fleet import Fleet
 from orsched.policy import Information, Policy
 from orsched.service import ServiceModel
 from orsched.workloads import Workload
+from orsched.workloads.checks import check_has, check_number, check_whole
 from policies.parts.kv_projection import KVProjection
 from policies.parts.pressure import outgrown
 from policies.parts.prompt_price import PromptPrice
@@ -95,10 +95,9 @@ class ShortestRemaining:
     stretch: float = 1.5
 
     def __post_init__(self) -> None:
-        if not self.stretch >= 1:
-            raise InputError(f"stretch = {self.stretch!r}: must be >= 1")
-        if self.max_num_seqs < 1:
-            raise InputError(f"max_num_seqs = {self.max_num_seqs}: must be >= 1")
+        check_has(self, "service", "a service model", "iteration_s", "affine_minorants")
+        check_number(self, "stretch", least=1)
+        check_whole(self, "max_num_seqs")
 
     def __call__(self, view: InstanceView) -> Plan:
         """Plan one step."""
@@ -154,8 +153,8 @@ def iterations_left(view: InstanceView, request: int) -> int:
 
 
 def fewest_tokens(input_tokens: int, output_tokens: int | None, /) -> float:
-    """Queue key: prompt plus true output length."""
-    assert output_tokens is not None, "the engine gives oracle policies the length"
+    """Queue key: prompt plus the output length that is known, the true or the predicted one."""
+    assert output_tokens is not None, "the engine gives the length to policies that declare oracle or predicted"
     return float(input_tokens + output_tokens)
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from orsched.policy import Information, Policy
 from policies.parts.reserving import Reserving
 from policies.recipe import fixed
-from policies.sjf import true_peak
+from policies.sjf import known_peak
 
 
 def volume(input_tokens: int, output_tokens: int | None, /) -> float:
-    """Queue key: KV tokens held, summed over the request's iterations.
+    """Queue key: KV tokens held, summed over the request's iterations, by the output length that is known.
 
     The paper's ``s o + o (o + 1) / 2`` with a prompt of ``s + 1`` tokens here: it holds ``s + 1 .. s + o``.
     """
-    assert output_tokens is not None, "the engine gives oracle policies the length"
+    assert output_tokens is not None, "the engine gives the length to policies that declare oracle or predicted"
     return (input_tokens - 1) * output_tokens + output_tokens * (output_tokens + 1) / 2
 
 
@@ -27,7 +27,7 @@ def svf(max_num_seqs: int = 256) -> Policy:
     """
     return Policy(
         "svf",
-        Reserving(true_peak, max_num_seqs, arrivals_overtake=True),
+        Reserving(known_peak, max_num_seqs, arrivals_overtake=True),
         information=Information.ORACLE,
         order=volume,
     )

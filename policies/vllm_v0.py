@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from orsched.engine.plan import DECODE_ALL, DECODE_UNDISTURBED, Chunk, Plan
 from orsched.policy import Policy
+from orsched.workloads.checks import check_whole
 from policies.parts.pressure import preempt_last, require_watermark, watermark_blocks
 from policies.recipe import fixed
 
@@ -36,6 +37,8 @@ class PrefillFirst:
 
     def __post_init__(self) -> None:
         require_watermark(self.watermark)
+        for name in ("min_batched_tokens", "max_num_seqs"):
+            check_whole(self, name)
 
     def __call__(self, view: InstanceView) -> Plan:
         """Plan one step."""

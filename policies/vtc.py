@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from orsched.engine.plan import Chunk, Plan
-from orsched.errors import InputError
 from orsched.policy import Policy
+from orsched.workloads.checks import check_is, check_whole
 from policies.parts.client_queues import ClientQueues
 from policies.parts.kv_projection import KVProjection
 from policies.parts.token_counters import TokenPrices
@@ -40,8 +40,8 @@ class LeastServed:
     max_num_seqs: int = 256
 
     def __post_init__(self) -> None:
-        if self.max_num_seqs < 1:
-            raise InputError(f"max_num_seqs = {self.max_num_seqs}: must be >= 1")
+        check_is(self, "prices", TokenPrices)
+        check_whole(self, "max_num_seqs")
 
     def __call__(self, view: InstanceView) -> Plan:
         """Plan until another client may have the smallest counter, or its request may fit."""
@@ -103,7 +103,7 @@ def vtc(
     on unfairness needs one. Ours: memory in blocks, no limit on prompt tokens in an iteration, ties to the smaller
     class, and admission before every iteration where the code admits before every 10th.
     """
-    prices = TokenPrices(input_price, output_price, dict(weights or {}))
+    prices = TokenPrices(input_price, output_price, {} if weights is None else weights)
     settings = {"input_price": input_price, "output_price": output_price, "weights": dict(prices.weights)}
     return Policy("vtc", LeastServed(prices, max_num_seqs), order=by_arrival, settings=settings)
 

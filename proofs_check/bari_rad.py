@@ -1,7 +1,7 @@
 """Batch tiles and RAD (Bari, Hegde, de Veciana; arXiv 2508.01002), without attention terms.
 
 Batch time ``ceil(n / b_col) / c_Lin + n / c_nLin``. Known to us through the Lean-checked companion in the public
-repository servingQ/serQ; `proofs_check.token_queue.rad` is RAD with an infinite cycle parameter, as there.
+repository servingQ/serQ; `proofs_check.models.token_queue.rad` is RAD with an infinite cycle parameter, as there.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from collections.abc import Callable
 import numpy as np
 
 from proofs_check.claim import Claim
+from proofs_check.models.token_queue import SCHEDULERS, Ints, batches, rad
 from proofs_check.rules import Always, Exhaustive, Instance
-from proofs_check.token_queue import SCHEDULERS, Ints, batches, rad
 
 PAPER = "arXiv 2508.01002"
 EXAMPLE = {"tile": 128, "tile_us": 4_000, "token_us": 5, "tokens_per_request": 760}
@@ -135,7 +135,7 @@ CLAIMS = (
     Claim(
         "bari-capacity",
         "g nodes complete at most g b_col tokens per t_Lin + b_col t_nLin, whatever planner and scheduler",
-        f"{PAPER}, Theorem 1 (lambda d_a > g is unstable): its pathwise content",
+        f"{PAPER}, Theorem 1 (lambda d_a > g is unstable; servingQ/serQ): its pathwise content",
         random_nodes,
         rate_slack,
         Always(quick_instances=40),

@@ -113,7 +113,7 @@ CLAIMS = (
     Claim(
         "guldogan-closed-form",
         "E_k = (lmin + lmax)/2 + (lmax - lmin)(B-1)/(2k(B+1)) is the mean over equal bins of (B l_i + l_{i-1})/(B+1)",
-        f"{PAPER}, E[max in bin i]; closed form ours",
+        f"{PAPER}, E[max in bin i] (reading note); closed form ours",
         _system,
         closed_form_slack,
     ),
@@ -136,7 +136,7 @@ CLAIMS = (
     Claim(
         "guldogan-simulated-batches",
         "the mean length of simulated batches is E_k",
-        f"{PAPER}, throughput B/E_k",
+        f"{PAPER}, throughput B/E_k (reading note)",
         _full_batch,
         longest_over(lambda x: batch_time(x["k"], x["B"], x["low"], x["high"])),
         Near(margin=0.03, quick_most=16_384),
@@ -152,7 +152,7 @@ CLAIMS = (
     Claim(
         "guldogan-forming-wait-printed",
         "the mean wait for a batch to form is (B-1)/(2k), time in units of 1/lambda",
-        f"{PAPER}, as in a reading note, which also says that it grows with k",
+        f"a reading note on {PAPER}, not the paper; the note also says that the wait grows with k",
         _forming,
         wait_over(printed_wait),
         Near(margin=0.03),

@@ -120,20 +120,21 @@ def _cases(sizes: tuple[int, ...]) -> Callable[[], Iterator[Instance]]:
 CLAIMS = (
     Claim(
         "jaillet-online-sqrt-n",
-        "an adversary with equal prompts forces MC-SF, MC-Benchmark, SVF and lazy rules to TEL >= (sqrt(n)/6) OPT",
+        "an adversary with equal prompts forces MC-SF, MC-Benchmark, SVF and two lazy rules to TEL >= (sqrt(n)/6) OPT; "
+        "M = 2, 3, 4, 8, 16, 32",
         f"{PAPER}, Omega(sqrt n) for deterministic online algorithms; construction and constant ours",
         None,
         grows(equal_prompts, 1 / 6, 0.5),
         Exhaustive(10),
-        cases=_cases((2, 3, 4, 8, 16, 32)),
+        cases=_cases((32, 16, 8, 4, 3, 2)),
     ),
     Claim(
         "jaillet-online-linear-n",
-        "with unequal prompts an adversary forces them to TEL >= (n/3) OPT",
+        "with unequal prompts an adversary forces them to TEL >= (n/3) OPT; n = 3, 4, 5, 9, 17, 33, 65",
         "ours",
         None,
         grows(unequal_prompts, 1 / 3, 1.0),
         Exhaustive(10),
-        cases=_cases((2, 3, 4, 8, 16, 32, 64)),
+        cases=_cases((64, 32, 16, 8, 4, 3, 2)),
     ),
 )

@@ -7,15 +7,16 @@ against list schedules, 100 instances).
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable
 
 import numpy as np
 
 from fluid.hindsight import constructed, mc_sf_starts, total_latency
-from proofs_check.bursts import as_rounds, random_bursts, tiny_equal_prompts
 from proofs_check.claim import Claim
-from proofs_check.round_optimum import burst_optimum
+from proofs_check.models.bursts import as_rounds, random_bursts, tiny_equal_prompts
+from proofs_check.models.round_optimum import burst_optimum
 from proofs_check.rules import Always, Exhaustive, Instance, OnAverage, Rarely
 
 PAPER = "arXiv 2502.07115"
@@ -67,6 +68,17 @@ def ratio_within(constant: float) -> Callable[[Instance], float]:
     return slack
 
 
+def _wide_bursts(rng: np.random.Generator) -> Instance:
+    """M log-uniform up to 1e5, largest peak log-uniform down to 1e-4 of half of it.
+
+    Up to 400 requests, but fewer in memories above 500, to bound the rounds.
+    """
+    memory = round(10 ** float(rng.uniform(0.5, 5)))
+    most = round(10 ** float(rng.uniform(0, math.log10(min(400, 2 + 200_000 // memory)))))
+    share = 0.5 * 10 ** float(rng.uniform(-4, 0))
+    return random_bursts(most, (memory, memory), equal_prompts=True, share=share)(rng)
+
+
 def _published_law(rng: np.random.Generator) -> Instance:
     """The synthetic burst law: M uniform on 30..50, 40 to 60 requests, s on 1..5, o on 1..M - s."""
     memory = int(rng.integers(30, 51))
@@ -85,7 +97,7 @@ CLAIMS = (
         "jaillet-mc-sf-upper-formula",
         "MC-SF <= (1536/M) sum_o n_o sum_{o'<=o} n_o' vol_o' + 24 sum_o n_o o",
         f"{PAPER}, {SETTING} (third-party notes)",
-        random_bursts(80, (4, 300), equal_prompts=True, share=0.5),
+        _wide_bursts,
         mc_sf_within(1536, 24),
         Always(quick_instances=40),
     ),
@@ -109,8 +121,8 @@ CLAIMS = (
     ),
     Claim(
         "jaillet-mc-sf-published-mean",
-        "mean of MC-SF / OPT <= 1.005 on the synthetic burst law",
-        f"{PAPER}, numerical results (third-party notes); refuted by list schedules better than MC-SF",
+        "mean of MC-SF / OPT <= 1.005 on the synthetic burst law as we have it",
+        f"{PAPER}, numerical results (law and numbers from third-party notes); list schedules better than MC-SF",
         _published_law,
         lambda x: 1.005 - ratio_to_constructed(x),
         OnAverage(margin=0.002),
@@ -118,8 +130,8 @@ CLAIMS = (
     ),
     Claim(
         "jaillet-mc-sf-published-optimal-share",
-        "MC-SF is optimal on 114 of 200 instances of the synthetic burst law",
-        f"{PAPER}, numerical results (third-party notes); refuted by list schedules better than MC-SF",
+        "MC-SF is optimal on 114 of 200 instances of the synthetic burst law as we have it",
+        f"{PAPER}, numerical results (law and numbers from third-party notes); list schedules better than MC-SF",
         _published_law,
         lambda x: 1 - ratio_to_constructed(x),
         Rarely(limit=86 / 200, ratio=1.5),

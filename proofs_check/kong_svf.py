@@ -19,9 +19,9 @@ from fluid.hindsight import (
     total_latency,
     volume_bound,
 )
-from proofs_check.bursts import as_rounds, random_bursts, tiny_bursts
 from proofs_check.claim import Claim
-from proofs_check.round_optimum import burst_optimum
+from proofs_check.models.bursts import as_rounds, random_bursts, tiny_bursts
+from proofs_check.models.round_optimum import burst_optimum
 from proofs_check.rules import Always, Exhaustive, Instance, Near
 
 PAPER = "arXiv 2606.22327"
@@ -119,7 +119,7 @@ CLAIMS = (
     Claim(
         "kong-svf-volume-bound",
         "OPT >= (1/M) sum_j sum_{i<=j} vol_(i), volumes ascending",
-        f"{PAPER}, Proposition 3.1; exact optimum of all bursts of up to 4 requests, M <= 5",
+        f"{PAPER}, Proposition 3.1 (servingQ/serQ); exact optimum of all bursts of up to 4 requests, M <= 5",
         None,
         optimum_above(volume_bound),
         Exhaustive(200),
@@ -128,7 +128,7 @@ CLAIMS = (
     Claim(
         "kong-svf-any-schedule",
         "TEL >= (1/M) sum_j sum_{i<=j} vol_(i) and TEL >= sum o for any feasible schedule",
-        f"{PAPER}, Proposition 3.1",
+        f"{PAPER}, Proposition 3.1 (servingQ/serQ)",
         _schedule,
         schedule_above(lower_bound),
         Always(quick_instances=50),
@@ -144,7 +144,7 @@ CLAIMS = (
     Claim(
         "kong-svf-ratio",
         "TEL(SVF) <= (1 + 2/(1 - alpha)) OPT when all peaks are at most alpha M",
-        f"{PAPER}, Theorem 3.2; exact optimum of all bursts of up to 4 requests with alpha < 1, M <= 5",
+        f"{PAPER}, Theorem 3.2 (servingQ/serQ); exact optimum of all bursts of up to 4 requests with alpha < 1, M <= 5",
         None,
         svf_within(guarantee, burst_optimum),
         Exhaustive(200),
@@ -153,7 +153,7 @@ CLAIMS = (
     Claim(
         "kong-svf-ratio-to-bound",
         "TEL(SVF) <= (1 + 2/(1 - alpha)) times the better of volume bound and sum o",
-        f"{PAPER}, proof of Theorem 3.2: implies it",
+        f"{PAPER}, proof of Theorem 3.2 (servingQ/serQ): implies it",
         random_bursts(80, (8, 300), share=0.9),
         svf_within(guarantee, lower_bound),
         Always(quick_instances=50),

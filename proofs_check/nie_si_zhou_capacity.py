@@ -17,7 +17,7 @@ from orsched.catalogue import Hardware
 from orsched.engine.simulation import simulate
 from orsched.fleet import Fleet
 from orsched.service import Affine
-from orsched.work import Floats, Ints
+from orsched.work import Floats, Ints, RequestWork
 from orsched.workloads import Workload
 from policies import build
 from proofs_check.claim import Claim
@@ -66,9 +66,9 @@ def agrees(route: Callable[[list[ClassRate], Fleet], float], area: Area = held_a
 
 
 def area_slack(x: Instance) -> float:
-    """``1 / (2 s + o - 1)`` less the relative error of ``o (s + o/2)`` for S; least over the classes."""
+    """Least ``1 / (2 s + o - 1)`` less the relative error of ``o (s + o/2)`` for the KV volume of `orsched.work`."""
     prompts, outputs = np.array(x["prompts"]), np.array(x["outputs"])
-    error = outputs * (prompts + outputs / 2) / held_area(prompts, outputs) - 1
+    error = outputs * (prompts + outputs / 2) / RequestWork.of(prompts, outputs).kv_volume - 1
     return float((1 / (2 * prompts + outputs - 1) - abs(error)).min())
 
 
@@ -122,29 +122,29 @@ CLAIMS = (
     Claim(
         "nie-rate-is-wait-boundary",
         "M / (b E[g]) with b = d0 + d1 M and E[g] = mean S is the edge of WAIT's fluid stability region",
-        f"{PAPER}, stable service rate; identity with arXiv 2504.11320 ours",
+        f"{PAPER}, stable service rate (third-party notes); identity with arXiv 2504.11320 ours",
         random_mix,
         agrees(wait_boundary),
     ),
     Claim(
         "nie-rate-is-planning-capacity",
         "M / (b E[g]) with b = d0 + d1 M and E[g] = mean S is the planning LP's capacity",
-        f"{PAPER}, stable service rate; identity with the planning LP (docs/bounds.md) ours",
+        f"{PAPER}, stable service rate (third-party notes); identity with the planning LP (docs/bounds.md) ours",
         random_mix,
         agrees(planning_capacity),
         Always(tolerance=1e-8),
     ),
     Claim(
         "nie-memory-area",
-        "o (s + o/2) is what a request holds over its iterations to a relative error of 1 / (2 s + o - 1)",
-        f"{PAPER}, memory area; comparison with orsched.work ours",
+        "o (s + o/2) is the KV volume by which this toolkit counts work, to a relative error of 1 / (2 s + o - 1)",
+        f"{PAPER}, memory area (third-party notes); comparison with orsched.work ours",
         random_mix,
         area_slack,
     ),
     Claim(
         "nie-saturated-rate",
         "saturated vLLM v1 and Sarathi-Serve complete 0.9 to 1 times M / (b E[g]); memory for 10 to 40 requests",
-        f"{PAPER}, stability of work-conserving rules, confirmed on GPUs to about 10%; simulation ours",
+        f"{PAPER}, stability of work-conserving rules (third-party notes: to about 10% on GPUs); simulation ours",
         random_backlog,
         saturated(),
         Always(60, 6),

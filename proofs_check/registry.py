@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from types import MappingProxyType
 
-from orsched.errors import unknown_name
+from orsched.errors import UnknownNameError
 from proofs_check import (
     bari_rad,
     chen_intervals,
@@ -14,35 +15,15 @@ from proofs_check import (
     jaillet_mc_sf,
     kong_svf,
     li_dai_peng_stability,
-    nested_wait_memory,
-    nested_wait_runs,
     nie_si_zhou_capacity,
     planning_bounds,
-    wait_backlog,
-    wait_coupling,
-    wait_delay_bound,
-    wait_fcfs,
-    wait_fluid,
-    wait_invariant,
-    wait_rates,
-    wait_theta,
-    wait_throughput,
+    wait,
     wang_sorted_f,
 )
 from proofs_check.claim import Claim
 
 _HOMES = (
-    wait_fluid,
-    wait_invariant,
-    wait_coupling,
-    wait_backlog,
-    wait_rates,
-    wait_throughput,
-    wait_fcfs,
-    wait_delay_bound,
-    wait_theta,
-    nested_wait_memory,
-    nested_wait_runs,
+    wait,
     jaillet_mc_sf,
     jaillet_lower_bounds,
     li_dai_peng_stability,
@@ -68,7 +49,7 @@ def get_claim(name: str) -> Claim:
         When there is none of that name; the message suggests the nearest.
     """
     if name not in CLAIMS:
-        raise unknown_name("claim", name, CLAIMS)
+        raise _unknown(name)
     return CLAIMS[name]
 
 
@@ -78,9 +59,22 @@ def claims_named(name: str) -> list[Claim]:
     Raises
     ------
     UnknownNameError
-        When there is none; the message suggests the nearest names.
+        When there is none; the message suggests the nearest names and first words.
     """
     if name in CLAIMS:
         return [CLAIMS[name]]
     alike = [claim for other, claim in CLAIMS.items() if other.startswith(f"{name}-")]
     return alike or [get_claim(name)]
+
+
+def _unknown(name: str) -> UnknownNameError:
+    """The error, with the nearest of all names and of their first words, in lower case; else the papers' words."""
+    words = {"-".join(parts[:n]) for parts in (other.split("-") for other in CLAIMS) for n in range(1, len(parts) + 1)}
+    lower = name.lower()
+    turned = sorted(other for other in words if sorted(other.split("-")) == sorted(lower.split("-")))
+    near = turned or get_close_matches(lower, sorted(words), n=3, cutoff=0.6)
+    if near:
+        hint = f"did you mean {' or '.join(map(repr, near))}?"
+    else:
+        hint = f"names begin with {', '.join(sorted({other.split('-')[0] for other in CLAIMS}))}"
+    return UnknownNameError(f"unknown claim {name!r}: {hint}")

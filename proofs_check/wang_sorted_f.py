@@ -31,9 +31,9 @@ from fluid.hindsight import (
     total_latency,
 )
 from policies.sorted_f import exact, sorted_f_starts
-from proofs_check.bursts import as_rounds, random_bursts, tiny_bursts
 from proofs_check.claim import Claim
-from proofs_check.round_optimum import burst_optimum
+from proofs_check.models.bursts import as_rounds, random_bursts, tiny_bursts
+from proofs_check.models.round_optimum import burst_optimum
 from proofs_check.rules import Always, Exhaustive, Instance
 
 PAPER = "arXiv 2508.06133"
@@ -125,29 +125,29 @@ CLAIMS = (
     ),
     Claim(
         "wang-sorted-f-families",
-        "TEL(Sorted-F) <= 2 OPT on both families on which the simple rules fail",
+        "TEL(Sorted-F) <= 2 OPT on both families on which the simple rules fail; L = 1, 2, 3, 5, 8",
         "ours",
         None,
         stays_within(2, sorted_f),
         Exhaustive(6),
-        cases=lambda: ({"family": family, "L": length} for length in (1, 2, 3, 5, 8) for family in FAMILIES),
+        cases=lambda: ({"family": family, "L": length} for length in (8, 5, 3, 2, 1) for family in FAMILIES),
     ),
     Claim(
         "wang-fcfs-unbounded",
-        "a family of bursts has TEL(first come first served) >= (sqrt(M)/2) OPT",
+        "a family of bursts has TEL(first come first served) >= (sqrt(M)/2) OPT; M = 1, 4, 9, ..., 1600",
         f"{PAPER}, unbounded ratio growing with M; family and constant ours",
         None,
         grows(blocked_by_the_first, mc_benchmark_starts, 1 / 2, 0.5),
         Exhaustive(6),
-        cases=lambda: ({"L": length} for length in range(1, 41)),
+        cases=lambda: ({"L": length} for length in range(40, 0, -1)),
     ),
     Claim(
         "wang-shortest-first-unbounded",
-        "a family of bursts has TEL(shortest first) >= 0.28 sqrt(M) OPT",
+        "a family of bursts has TEL(shortest first) >= 0.28 sqrt(M) OPT; M = 2, 8, 18, ..., 512",
         f"{PAPER}, unbounded ratio growing with M; family and constant ours",
         None,
         grows(full_and_short, mc_sf_starts, 0.28, 0.5),
         Exhaustive(6),
-        cases=lambda: ({"L": length} for length in range(1, 17)),
+        cases=lambda: ({"L": length} for length in range(16, 0, -1)),
     ),
 )

@@ -33,8 +33,9 @@ def reproduce(
     from experiments.progress import progress_bar
     from experiments.render.files import require_writable
     from experiments.reproductions import get_reproduction
+    from experiments.reproductions.document import document
     from experiments.reproductions.figure import drawn, write_sweep_figure
-    from experiments.reproductions.page import document, page
+    from experiments.reproductions.page import page
     from experiments.reproductions.store import CellStore
     from experiments.reproductions.study import run_study, tasks_of
     from orsched.atomic import write_text

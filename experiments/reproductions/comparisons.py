@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
+from experiments.reproductions.cell import Cell
 from experiments.reproductions.published import Judged, Mark, obstacle_to
-from experiments.reproductions.study import Cell, Study
+from experiments.reproductions.study import Study
 from experiments.reproductions.verdict import judge_gain, judge_growth, judge_order, not_comparable
 from orsched.estimate import Estimate, estimate, paired_difference
 from orsched.gap_table import percent

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from experiments.render.figure import MARKERS, OKABE_ITO
+from experiments.reproductions.cell import Cell
 from experiments.reproductions.published import PublishedItem, PublishedMean
-from experiments.reproductions.study import Cell, Study
+from experiments.reproductions.study import Study
 from experiments.reproductions.sweep import Sweep
 from orsched.atomic import replacing
 

@@ -1,19 +1,17 @@
-"""A reproduction as one page of Markdown, and as a JSON document."""
+"""A reproduction as one page of Markdown."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
 from importlib.metadata import version
-from typing import Any
 
 from experiments.render.markdown import pipe_table
-from experiments.render.plain import estimate_document, plain
-from experiments.reproductions.cells import BOUNDS
-from experiments.reproductions.published import Judged, PublishedItem
+from experiments.reproductions.cell import Cell
+from experiments.reproductions.published import Judged
 from experiments.reproductions.reproduction import Reproduction
 from experiments.reproductions.sampling import WINDOW
-from experiments.reproductions.study import Cell, Study
+from experiments.reproductions.study import Study
 from experiments.reproductions.sweep import Sweep
 from experiments.reproductions.verdict import RULES, Outcome
 from orsched.estimate import estimate
@@ -48,6 +46,7 @@ def page(reproduction: Reproduction, study: Study, quick: bool, figures: dict[st
         _made_by(reproduction, study, quick),
         "## Outcome",
         _counts([entry for _, entry in judged]),
+        pipe_table(("published", *(outcome.value for outcome in Outcome)), _by_group(judged)),
         "\n".join(f"- {rule}" for rule in RULES),
         "`paper`: stated in the paper. `code`: read in the authors' public repository, in result files or progress "
         "notes.",
@@ -69,29 +68,6 @@ def page(reproduction: Reproduction, study: Study, quick: bool, figures: dict[st
     return "\n\n".join(parts) + "\n"
 
 
-def document(reproduction: Reproduction, study: Study, quick: bool) -> dict[str, Any]:
-    """Everything on the page as plain data, with the columns by replication."""
-    return {
-        "name": reproduction.name,
-        "source": reproduction.source,
-        "version": version("orsched"),
-        "seed": study.seed,
-        "quick": quick,
-        "comparisons": [_judged_document(item, study) for item in reproduction.published()],
-        "sweeps": [
-            {
-                "name": sweep.name,
-                "fleet": sweep.fleet.name,
-                "caps": list(sweep.caps),
-                "replications": sweep.replications,
-                "tuning_replications": sweep.tuning_replications,
-                "cells": [_cell_document(cell) for cell in study.cells(sweep)],
-            }
-            for sweep in study.sweeps
-        ],
-    }
-
-
 def _made_by(reproduction: Reproduction, study: Study, quick: bool) -> str:
     options = (" --quick" if quick else "") + (f" --seed {study.seed}" if study.seed else "")
     note = " **A quick version: fewer and shorter sample paths, a coarse grid, not every sweep.**" if quick else ""
@@ -104,6 +80,11 @@ def _made_by(reproduction: Reproduction, study: Study, quick: bool) -> str:
 def _counts(judged: Sequence[Judged]) -> str:
     counts = Counter(entry.verdict.outcome for entry in judged)
     return ", ".join(f"{counts[outcome]} {outcome.value}" for outcome in Outcome) + f", of {len(judged)}."
+
+
+def _by_group(judged: Sequence[tuple[str, Judged]]) -> list[tuple[str, ...]]:
+    counts = Counter((group, entry.verdict.outcome) for group, entry in judged)
+    return [(group, *(str(counts[group, o]) for o in Outcome)) for group in dict.fromkeys(name for name, _ in judged)]
 
 
 def _groups(judged: Sequence[tuple[str, Judged]]) -> list[str]:
@@ -173,31 +154,3 @@ def setting(cell: Cell) -> str:
         if settings["stage_iterations"] > 1:
             text += f", stages of {settings['stage_iterations']}"
     return text
-
-
-def _judged_document(item: PublishedItem, study: Study) -> dict[str, Any]:
-    entry = item.judged(study)
-    return {
-        "group": item.group,
-        "what": entry.what,
-        "published": entry.published,
-        "source": entry.mark.value,
-        "ours": entry.ours,
-        "verdict": entry.verdict.outcome.value,
-        "reason": entry.verdict.reason,
-    }
-
-
-def _cell_document(cell: Cell) -> dict[str, Any]:
-    ran = bool(cell.rows)
-    return {
-        "policy": cell.family,
-        "rate_per_s": cell.point.rate_per_s,
-        "requests": cell.point.requests,
-        "load": cell.load,
-        BOUNDS: list(cell.bounds_s),
-        **plain(cell.found),
-        "stable": cell.stable if ran else None,
-        "latency_mean_s": estimate_document(cell.estimate()) if ran else None,
-        "gap": estimate_document(estimate(cell.gaps)) if ran else None,
-    }

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from experiments.reproductions.study import Cell, Study
+from experiments.reproductions.cell import Cell
+from experiments.reproductions.study import Study
 from experiments.reproductions.verdict import Verdict, judge_constant, judge_mean, not_comparable
 from orsched.estimate import Estimate
 

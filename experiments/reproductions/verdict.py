@@ -59,7 +59,8 @@ def judge_mean(published: float, published_sd: float | None, ours: Estimate) -> 
         return not_comparable("our interval is too wide to tell")
     if abs(published - ours.mean) <= half_width + (published_sd or 0.0):
         return Verdict(Outcome.REPRODUCED)
-    return Verdict(Outcome.NOT_REPRODUCED, f"magnitude differs: ours is {ours.mean / published:.2f} times it")
+    times = f"{ours.mean / published:.2f} times it" if published else f"{ours.mean:.4g}"
+    return Verdict(Outcome.NOT_REPRODUCED, f"magnitude differs: ours is {times}")
 
 
 def judge_gain(low: float, high: float, ours: Estimate) -> Verdict:

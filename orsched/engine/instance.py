@@ -179,8 +179,8 @@ class Instance:
         self.running[request] = target
 
     def kv_tokens_at(self, now_s: float) -> int:
-        """KV tokens cached by the iterations finished at `now_s`."""
-        return self.resident_tokens + self.stream.tokens_appended_by(now_s)
+        """KV tokens cached by the iterations that end before `now_s`: an arrival comes before an end at its instant."""
+        return self.resident_tokens + self.stream.tokens_appended_before(now_s)
 
     def notify(self) -> None:
         """Tell the fleet's indices what changed."""

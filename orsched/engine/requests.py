@@ -104,4 +104,4 @@ class Requests:
 def _checked(predictions: object, count: int) -> Predictions:
     if not isinstance(predictions, Predictions) or len(predictions.point) != count:
         raise InputError(f"a predictor returns Predictions for all {count} requests, got {predictions!r}")
-    return predictions
+    return Predictions.of(predictions.point, predictions.low, predictions.high)

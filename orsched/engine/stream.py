@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 SNAP = 1e-9
 """Share of an epoch within which an arrival counts as happening at an iteration's end, whatever the rounding."""
 
+CLOCK_SNAP = 2.0**-42
+"""The same as a share of the time on the clock: a thousand roundings of it, that is 0.2 microseconds after 10^6 s."""
+
 MOST_IDLE_WAKES = 10_000
 """Times in a row that a policy may put off all work after the last arrival before it is said to idle forever."""
 
@@ -89,7 +92,7 @@ class Stream:
                     self._book(self._idle_until_s)
                 return
             end_s = self.end_s
-            if end_s + SNAP * (end_s - now_s) >= next_s:
+            if end_s + SNAP * (end_s - now_s) + CLOCK_SNAP * end_s >= next_s:
                 if self._alone and self._wakes and self._steps > 1 and calendar.next_arrival_s < self.end_s:
                     self._shorten(calendar.next_arrival_s)
                 self._book(self.end_s)
@@ -109,14 +112,12 @@ class Stream:
         if self.busy or self._instance.in_system:
             self.on_arrival(now_s)
 
-    def tokens_appended_by(self, now_s: float) -> int:
-        """KV tokens the epoch in flight has appended by `now_s`."""
+    def tokens_appended_before(self, now_s: float) -> int:
+        """KV tokens the epoch in flight has appended before `now_s`; an iteration that ends at `now_s` comes after."""
         if not self.busy or self._chunks:
             return 0
-        curve = self._curves[self._seqs]
-        steps, total = curve.count_to_reach(self._kv, self._seqs, self._steps, now_s - self._start_s)
-        finished = steps if self._start_s + total <= now_s else steps - 1
-        return finished * self._seqs
+        steps, _ = self._until(now_s)
+        return (steps - 1) * self._seqs
 
     def _book(self, time_s: float) -> None:
         """Be called back at `time_s` and at no other time booked before."""
@@ -130,10 +131,10 @@ class Stream:
             if now_s < self.end_s:
                 return
             arrival_s = self._calendar.next_arrival_s
-            snap_s = SNAP * (self.end_s - self._start_s)
+            snap_s = SNAP * (self.end_s - self._start_s) + CLOCK_SNAP * self.end_s
             if arrival_s - self.end_s <= snap_s:
                 # A request arrives at this very boundary and comes first. The calendar rounds times, so step past it.
-                self._book(arrival_s + max(snap_s, 8 * math.ulp(arrival_s)))
+                self._book(arrival_s + snap_s)
                 return
             self._finish()
             now_s = max(self.end_s, self._calendar.last_arrival_s)
@@ -267,8 +268,7 @@ class Stream:
 
     def _shorten(self, time_s: float) -> bool:
         """End the epoch in flight at the end of the iteration running at `time_s`; whether that is earlier."""
-        curve = self._curves[self._seqs]
-        steps, total = curve.count_to_reach(self._kv, self._seqs, self._steps, time_s - self._start_s, SNAP)
+        steps, total = self._until(time_s)
         if steps == self._steps:
             return False
         blocks = self._need(steps)
@@ -276,6 +276,12 @@ class Stream:
         self._steps, self._blocks = steps, blocks
         self.end_s = self._start_s + total
         return True
+
+    def _until(self, time_s: float) -> tuple[int, float]:
+        """Iterations up to the end of the one running at `time_s`, or ending then, and the seconds they take."""
+        curve = self._curves[self._seqs]
+        elapsed_s = time_s * (1 - CLOCK_SNAP) - self._start_s
+        return curve.count_to_reach(self._kv, self._seqs, self._steps, elapsed_s, SNAP)
 
     def _finish(self) -> None:
         """Apply the iterations of the epoch that has just ended."""

@@ -73,6 +73,11 @@ class InstanceView:
         self.memo: dict[str, Any] = {}
         self.rng: np.random.Generator
 
+    @property
+    def num_classes(self) -> int:
+        """Waiting queues the policy tells apart."""
+        return len(self._instance.queues)
+
     def waiting_of(self, class_id: int) -> Collection[int]:
         """Waiting requests of a class in queue order."""
         return self._instance.queues[class_id]
@@ -194,7 +199,8 @@ class InstanceView:
     def output_interval(self, request: int) -> tuple[int, int]:
         """Least and most output tokens predicted for `request`; the true length twice with `Information.ORACLE`.
 
-        At most what the deployment's context and the instance's memory allow.
+        At most what the deployment's context and the instance's memory allow, and at least one more than it has
+        emitted.
 
         Raises
         ------
@@ -205,8 +211,9 @@ class InstanceView:
         predictions = self._instance.requests.predictions
         if predictions is None:
             return known, known
-        most = self._most_output_tokens(request)
-        return min(int(predictions.low[request]), most), min(int(predictions.high[request]), most)
+        least, most = self.emitted_tokens(request) + 1, self._most_output_tokens(request)
+        low, high = (max(min(int(end[request]), most), least) for end in (predictions.low, predictions.high))
+        return low, high
 
     def _most_output_tokens(self, request: int) -> int:
         """Longest output that can be served here; the last token is never cached."""
@@ -255,7 +262,7 @@ class FleetView:
         return self._instances[instance].in_system
 
     def kv_tokens(self, instance: int) -> int:
-        """KV tokens cached on an instance, counting the iterations finished by now."""
+        """KV tokens cached on an instance by the iterations that ended before this arrival."""
         return self._instances[instance].kv_tokens_at(self.now_s)
 
     def least_in_system(self) -> int:

@@ -1,9 +1,11 @@
-"""Checks that several laws and processes share: one wording for one mistake."""
+"""Checks that constructors share: one wording for one mistake."""
 
 from __future__ import annotations
 
 import math
+import sys
 from numbers import Real
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,6 +17,37 @@ MAX_TOKENS = 2**31 - 1
 """Largest length, in tokens, that a workload may hold (sums over requests then stay exact in int64)."""
 
 
+def require_number(
+    name: str,
+    value: Any,
+    *,
+    least: float = 0.0,
+    most: float = math.inf,
+    above: bool = False,
+    below: bool = False,
+    finite: bool = True,
+    unit: str = "",
+) -> None:
+    """Refuse `value` unless a number from `least` to `most`, ends included but for `above` and `below`.
+
+    Infinity is allowed only if it need not be `finite`.
+
+    Raises
+    ------
+    InputError
+        Giving the name, the value and what is allowed.
+    """
+    number = isinstance(value, Real) and not isinstance(value, bool)
+    if number and finite:
+        number = abs(value) <= sys.float_info.max
+    if not (number and (value > least if above else value >= least) and (value < most if below else value <= most)):
+        bound = f"{'>' if above else '>='} {least:g}"
+        if math.isfinite(most):
+            bound += f" and {'<' if below else '<='} {most:g}"
+        what = ("a finite number" if finite else "a number") + (f" of {unit}" if unit else "")
+        raise InputError(f"{name} = {value!r}: must be {what} {bound}")
+
+
 def check_number(
     owner: object,
     field: str,
@@ -22,28 +55,54 @@ def check_number(
     least: float = 0.0,
     most: float = math.inf,
     above: bool = False,
+    below: bool = False,
+    finite: bool = True,
     unit: str = "",
 ) -> None:
-    """Refuse ``owner.field`` unless a finite number in ``[least, most]``, or ``(least, most]`` if `above`.
-
-    Raises
-    ------
-    InputError
-        Naming the type, the field, the value and what is allowed.
-    """
+    """`require_number` of ``owner.field``, named after the owner's type and the field."""
+    name = f"{type(owner).__name__}.{field}"
     value = getattr(owner, field)
-    number = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
-    if not (number and (value > least or (value == least and not above)) and value <= most):
-        bound = f"{'>' if above else '>='} {least:g}" + (f" and <= {most:g}" if math.isfinite(most) else "")
-        what = f"a finite number of {unit}" if unit else "a finite number"
-        raise InputError(f"{type(owner).__name__}.{field} = {value!r}: must be {what} {bound}")
+    require_number(name, value, least=least, most=most, above=above, below=below, finite=finite, unit=unit)
+
+
+def is_whole(value: Any, least: int, most: int) -> bool:
+    """Whether `value` is a whole number from `least` to `most`; a truth value is none."""
+    return isinstance(value, int | np.integer) and not isinstance(value, bool) and bool(least <= value <= most)
+
+
+def require_whole(name: str, value: object, *, least: int = 1, most: int = MAX_TOKENS) -> None:
+    """Refuse `value` unless it is a whole number from `least` to `most`; raises InputError."""
+    if not is_whole(value, least, most):
+        raise InputError(f"{name} = {value!r}: must be a whole number from {least} to {most}")
 
 
 def check_whole(owner: object, field: str, *, least: int = 1, most: int = MAX_TOKENS) -> None:
-    """Refuse ``owner.field`` unless it is a whole number in ``[least, most]``; raises InputError."""
+    """`require_whole` of ``owner.field``, named after the owner's type and the field."""
+    require_whole(f"{type(owner).__name__}.{field}", getattr(owner, field), least=least, most=most)
+
+
+def check_wholes(owner: object, field: str, *, least: int = 1, most: int = MAX_TOKENS, count: int = 1) -> None:
+    """Refuse ``owner.field`` unless a tuple of at least `count` whole numbers from `least` to `most`."""
     value = getattr(owner, field)
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or not least <= value <= most:
-        raise InputError(f"{type(owner).__name__}.{field} = {value!r}: must be a whole number from {least} to {most}")
+    if not isinstance(value, tuple) or len(value) < count or not all(is_whole(item, least, most) for item in value):
+        what = f"a tuple of {count} or more" if count else "a tuple of"
+        raise InputError(
+            f"{type(owner).__name__}.{field} = {value!r}: must be {what} whole numbers from {least} to {most}"
+        )
+
+
+def check_is(owner: object, field: str, kind: type) -> None:
+    """Refuse ``owner.field`` unless it is of a type; raises InputError."""
+    value = getattr(owner, field)
+    if not isinstance(value, kind):
+        raise InputError(f"{type(owner).__name__}.{field} = {value!r}: must be of type {kind.__name__}")
+
+
+def check_has(owner: object, field: str, what: str, *attributes: str) -> None:
+    """Refuse ``owner.field`` unless it has the attributes of `what` it should be; raises InputError."""
+    value = getattr(owner, field)
+    if not all(hasattr(value, attribute) for attribute in attributes):
+        raise InputError(f"{type(owner).__name__}.{field} = {value!r}: must be {what}")
 
 
 def check_numbers(owner: object, field: str) -> Floats:

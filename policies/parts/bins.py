@@ -9,8 +9,12 @@ from itertools import pairwise
 import numpy as np
 
 from orsched.errors import InputError
-from orsched.work import Ints
+from orsched.work import Floats, Ints
 from orsched.workloads import Workload
+from orsched.workloads.checks import check_wholes, require_whole
+
+MOST_CLASSES = 1000
+"""Most classes that a grid is learnt with (ours): each is looked at by those who build a policy, and has a queue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +32,38 @@ class LengthBins:
 
     def __post_init__(self) -> None:
         for name in ("input_edges", "output_edges"):
+            check_wholes(self, name, count=0)
             edges = getattr(self, name)
             if any(b <= a for a, b in pairwise(edges)):
                 raise InputError(f"LengthBins.{name} = {edges}: must be increasing")
 
     @classmethod
-    def quantiles(cls, workload: Workload, input_bins: int, output_bins: int) -> LengthBins:
-        """Bins that split each length at its quantiles into about equal shares (fewer where lengths repeat)."""
+    def quantiles(
+        cls, workload: Workload, input_bins: int, output_bins: int, weights: Floats | None = None
+    ) -> LengthBins:
+        """Bins that split each length at its quantiles into about equal shares (fewer where lengths repeat).
+
+        Parameters
+        ----------
+        workload : Workload
+            Its lengths.
+        input_bins, output_bins : int
+            Bins of prompt and of output length; at most `MOST_CLASSES` classes in all.
+        weights : ndarray of float64, optional
+            What each request counts, shape ``(n,)``; by default all alike.
+
+        Raises
+        ------
+        InputError
+            When a number of bins is not so.
+        """
+        for name, bins in (("input_bins", input_bins), ("output_bins", output_bins)):
+            require_whole(name, bins, most=MOST_CLASSES)
+        if input_bins * output_bins > MOST_CLASSES:
+            raise InputError(f"{input_bins} input_bins x {output_bins} output_bins: at most {MOST_CLASSES} classes")
         return cls(
-            _inner_quantiles(workload.input_tokens, input_bins),
-            _inner_quantiles(workload.output_tokens, output_bins),
+            _inner_quantiles(workload.input_tokens, input_bins, weights),
+            _inner_quantiles(workload.output_tokens, output_bins, weights),
         )
 
     @property
@@ -63,8 +89,6 @@ class LengthBins:
         return f"prompt tokens at {list(self.input_edges)}, output tokens at {list(self.output_edges)}"
 
 
-def _inner_quantiles(lengths: Ints, bins: int) -> tuple[int, ...]:
-    if bins < 1:
-        raise InputError(f"number of bins = {bins}: must be >= 1")
-    cuts = np.quantile(lengths, np.arange(1, bins) / bins, method="inverted_cdf") + 1
+def _inner_quantiles(lengths: Ints, bins: int, weights: Floats | None) -> tuple[int, ...]:
+    cuts = np.quantile(lengths, np.arange(1, bins) / bins, weights=weights, method="inverted_cdf") + 1
     return tuple(int(c) for c in np.unique(cuts) if c <= lengths.max())

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orsched.engine.plan import DECODE_ALL, DECODE_UNDISTURBED, Chunk, Plan
-from orsched.errors import InputError
+from orsched.workloads.checks import check_has, check_whole
 from policies.parts.kv_projection import KVProjection
 from policies.parts.pressure import outgrown, preempt_last
 
@@ -44,8 +44,9 @@ class MemoryConstrained:
     candidates: Callable[[InstanceView], Iterable[int]] = queue_order
 
     def __post_init__(self) -> None:
-        if self.max_num_seqs < 1:
-            raise InputError(f"max_num_seqs = {self.max_num_seqs}: must be >= 1")
+        check_whole(self, "max_num_seqs")
+        for field in ("victims", "candidates"):
+            check_has(self, field, "a function of the view", "__call__")
 
     def __call__(self, view: InstanceView) -> Plan:
         """Plan one step."""

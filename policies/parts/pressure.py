@@ -1,4 +1,4 @@
-"""KV memory under pressure: the watermark, and preempting the last admitted."""
+"""KV memory under pressure: the watermark, and who is preempted until an iteration fits."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING
 
 from orsched.engine.plan import Plan
-from orsched.errors import InputError
+from orsched.workloads.checks import require_number
 
 if TYPE_CHECKING:
     from orsched.engine.view import InstanceView
@@ -23,25 +23,39 @@ def preempt_last(view: InstanceView, cohorts: Collection[int] | None = None) -> 
         Cohorts that will decode; None: all. The request of these that was admitted first is never preempted, so
         that something is left to run; alone it always fits.
     """
-    if view.growth_blocks(cohorts) <= view.free_blocks:
+    short = view.growth_blocks(cohorts) - view.free_blocks
+    if short <= 0:
         return ()
-    spared = next((r for r in view.running if cohorts is None or view.cohort_of(r) in cohorts), None)
-    return preempt_until_it_fits(view, (r for r in view.latest_first() if r != spared), cohorts)
+
+    def decodes(request: int) -> bool:
+        return cohorts is None or view.cohort_of(request) in cohorts
+
+    spared = next((request for request in view.running if decodes(request)), None)
+    return preempt_until_it_fits(view, (r for r in view.latest_first() if r != spared), short, decodes)
 
 
 def preempt_until_it_fits(
-    view: InstanceView, candidates: Iterable[int], cohorts: Collection[int] | None = None
+    view: InstanceView, candidates: Iterable[int], short: int, decodes: Callable[[int], bool]
 ) -> tuple[int, ...]:
-    """As many of the candidates, in their order, as must go until one more decode iteration of `cohorts` fits."""
-    free, need = view.free_blocks, view.growth_blocks(cohorts)
+    """As many of the candidates, in their order, as must go for the next iteration to fit.
+
+    Parameters
+    ----------
+    view : InstanceView
+        The instance.
+    candidates : iterable of int
+        Residents; all of them must free enough.
+    short : int
+        Blocks that are missing; none go when it is not positive.
+    decodes : callable
+        ``decodes(request)``: whether the candidate would decode in that iteration, so that its growth is saved too.
+    """
     victims: list[int] = []
     for request in candidates:
-        if need <= free:
+        if short <= 0:
             break
         victims.append(request)
-        if cohorts is None or view.cohort_of(request) in cohorts:
-            need -= view.needs_block(request)
-        free += view.held_blocks(request)
+        short -= view.held_blocks(request) + (view.needs_block(request) and decodes(request))
     return tuple(victims)
 
 
@@ -64,5 +78,4 @@ def watermark_blocks(view: InstanceView, share: float) -> int:
 
 def require_watermark(share: float) -> None:
     """Refuse a watermark that is not a share of the memory."""
-    if not 0 <= share < 1:
-        raise InputError(f"watermark = {share!r}: must be a share of the KV blocks, 0 <= watermark < 1")
+    require_number("watermark", share, most=1, below=True)

@@ -10,7 +10,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orsched.engine.plan import Chunk, Move, Plan
-from orsched.errors import InputError
+from orsched.workloads.checks import check_whole, require_number
 
 if TYPE_CHECKING:
     from orsched.engine.view import InstanceView
@@ -39,8 +39,7 @@ class BatchLimits:
 
     def __post_init__(self) -> None:
         for name in ("max_num_seqs", "max_prompt_tokens"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} = {getattr(self, name)}: must be >= 1")
+            check_whole(self, name)
 
     def seats(self, view: InstanceView) -> int:
         """Most requests in an iteration of this instance."""
@@ -61,12 +60,13 @@ class PreemptionCap:
     per_arrival: float = 0.0
 
     def __post_init__(self) -> None:
-        if not self.per_arrival >= 0:
-            raise InputError(f"preemption_cap = {self.per_arrival!r}: must be >= 0")
+        require_number("preemption_cap", self.per_arrival, finite=False)
 
     def left(self, arrived: int, preempted: int) -> int:
         """Preemptions still allowed after so many arrivals and preemptions."""
-        return sys.maxsize if self.per_arrival == inf else max(0, int(self.per_arrival * arrived) - preempted)
+        if self.per_arrival == inf or self.per_arrival * arrived >= sys.maxsize:
+            return sys.maxsize
+        return max(0, int(self.per_arrival * arrived) - preempted)
 
 
 class Choice(NamedTuple):

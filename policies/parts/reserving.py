@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orsched.engine.plan import DECODE_ALL, DECODE_UNDISTURBED, Chunk, Plan
-from orsched.errors import InputError
+from orsched.workloads.checks import check_has, check_whole
 from policies.parts.pressure import outgrown
 
 if TYPE_CHECKING:
@@ -37,8 +37,8 @@ class Reserving:
     arrivals_overtake: bool = False
 
     def __post_init__(self) -> None:
-        if self.max_num_seqs < 1:
-            raise InputError(f"max_num_seqs = {self.max_num_seqs}: must be >= 1")
+        check_whole(self, "max_num_seqs")
+        check_has(self, "peak_tokens", "a function of the view and a request", "__call__")
 
     def __call__(self, view: InstanceView) -> Plan:
         """Plan one step."""

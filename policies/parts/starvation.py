@@ -6,7 +6,7 @@ import math
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from orsched.errors import InputError
+from orsched.workloads.checks import check_number, check_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +29,8 @@ class StarvationRule:
     run_steps: int = 10
 
     def __post_init__(self) -> None:
-        for name in ("idle_steps", "run_steps"):
-            if not getattr(self, name) >= 1:
-                raise InputError(f"{name} = {getattr(self, name)!r}: must be >= 1")
+        check_number(self, "idle_steps", least=1, finite=False)
+        check_whole(self, "run_steps")
 
 
 class StarvationWatch:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orsched.engine.plan import DECODE_ALL, DECODE_UNDISTURBED, Chunk, Plan
-from orsched.errors import InputError
+from orsched.workloads.checks import check_whole
 from policies.parts.pressure import preempt_last, require_watermark, watermark_blocks
 
 if TYPE_CHECKING:
@@ -40,11 +40,8 @@ class TokenBudget:
 
     def __post_init__(self) -> None:
         require_watermark(self.watermark)
-        if not 1 <= self.max_num_seqs <= self.max_num_batched_tokens:
-            raise InputError(
-                "need 1 <= max_num_seqs <= max_num_batched_tokens, got "
-                f"{self.max_num_seqs} and {self.max_num_batched_tokens}"
-            )
+        check_whole(self, "max_num_batched_tokens")
+        check_whole(self, "max_num_seqs", most=self.max_num_batched_tokens)
 
     def __call__(self, view: InstanceView) -> Plan:
         """Plan one step."""

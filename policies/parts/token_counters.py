@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from orsched.errors import InputError
+from orsched.workloads.checks import check_is, require_number
+
+MOST_PRICE = 1e9
+"""Largest price and weight (ours), so that counters stay precise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,9 +20,10 @@ class TokenPrices:
     Parameters
     ----------
     input_price, output_price : float
-        Of an input token, charged at admission, and of an output token, charged when it is emitted; > 0.
+        Of an input token, charged at admission, and of an output token, charged when it is emitted; above 0, at most
+        `MOST_PRICE`.
     weights : mapping of int to float
-        Share of each client, > 0; 1 for those that are not named.
+        Share of each client, in the same range; 1 for those that are not named.
     """
 
     input_price: float = 1.0
@@ -28,11 +31,11 @@ class TokenPrices:
     weights: Mapping[int, float] = field(default_factory=lambda: MappingProxyType({}))
 
     def __post_init__(self) -> None:
+        check_is(self, "weights", Mapping)
         numbers = {"input_price": self.input_price, "output_price": self.output_price}
         numbers |= {f"weights[{client}]": weight for client, weight in self.weights.items()}
         for name, value in numbers.items():
-            if not (value > 0 and math.isfinite(value)):
-                raise InputError(f"{name} = {value!r}: must be a positive, finite number")
+            require_number(name, value, above=True, most=MOST_PRICE)
 
 
 class Client:

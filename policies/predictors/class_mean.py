@@ -9,6 +9,7 @@ import numpy as np
 
 from orsched.errors import InputError
 from orsched.prediction import Predictions
+from orsched.workloads.checks import check_is, check_wholes
 from policies.parts.bins import LengthBins
 
 if TYPE_CHECKING:
@@ -32,15 +33,17 @@ class ClassMean:
     Raises
     ------
     InputError
-        When there are not as many means as classes, or a mean is below 1.
+        When there are not as many means as classes, or a mean is no whole number >= 1.
     """
 
     bins: LengthBins
     means: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        if len(self.means) != self.bins.count or min(self.means) < 1:
-            raise InputError(f"ClassMean.means = {self.means}: need {self.bins.count} means >= 1, one per class")
+        check_is(self, "bins", LengthBins)
+        check_wholes(self, "means")
+        if len(self.means) != self.bins.count:
+            raise InputError(f"ClassMean.means = {self.means}: need {self.bins.count} means, one per class")
 
     @classmethod
     def of(cls, workload: Workload, bins: LengthBins | None = None) -> ClassMean:

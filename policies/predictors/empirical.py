@@ -45,7 +45,7 @@ class Empirical:
     model: str = "multi_cls"
 
     def __post_init__(self) -> None:
-        if self.model not in confusions():
+        if not isinstance(self.model, str) or self.model not in confusions():
             raise unknown_name("output-length classifier", self.model, confusions())
 
     @property

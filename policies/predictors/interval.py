@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from orsched.errors import InputError
 from orsched.prediction import Predictions
+from orsched.workloads.checks import check_number
 
 if TYPE_CHECKING:
     from orsched.workloads import Workload
@@ -19,8 +19,8 @@ class Interval:
     """Predicts ``[l, u]`` with ``l / u = alpha`` that contains the truth; the point is ``u``.
 
     Promise: ``l <= truth <= u`` for every request, and ``l`` is the whole number nearest to ``alpha u`` unless that
-    lies below 1 or above the truth. The point is the upper end, so that a policy which plans with
-    `InstanceView.output_tokens` is never surprised; one that plans with the lower end reads
+    lies below 1 or above the truth. The point is the upper end, so that a policy which plans with it is never
+    surprised; one that plans with the lower end (A_min) says so with `Policy.plans_with`, one that uses both ends reads
     `InstanceView.output_interval`.
 
     Parameters
@@ -42,8 +42,7 @@ class Interval:
     alpha: float
 
     def __post_init__(self) -> None:
-        if not 1e-6 <= self.alpha <= 1:
-            raise InputError(f"Interval.alpha = {self.alpha!r}: must be from 1e-6 to 1")
+        check_number(self, "alpha", least=1e-6, most=1)
 
     @property
     def name(self) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 
 from orsched.errors import InputError
 from orsched.prediction import Predictions
+from orsched.workloads.checks import check_is, check_wholes, require_number
 from policies.parts.bins import LengthBins
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ class Quantile:
     Raises
     ------
     InputError
-        When a level is not between 0 and 1, or the columns do not fit the bins.
+        When a level is not between 0 and 1, that of the point not between those of the ends, or a column does not fit
+        the bins or is out of order.
     """
 
     level: float
@@ -52,8 +54,19 @@ class Quantile:
 
     def __post_init__(self) -> None:
         _require_level(self.level)
-        if {len(self.low), len(self.point), len(self.high)} != {len(self.input_edges) + 1}:
-            raise InputError(f"Quantile: need {len(self.input_edges) + 1} quantiles each, one per bin of prompt length")
+        check_is(self, "levels", tuple)
+        for level in self.levels:
+            _require_level(level)
+        if len(self.levels) != 2 or not self.levels[0] <= self.level <= self.levels[1]:
+            raise InputError(f"Quantile.levels = {self.levels}: must be two levels around {self.level}, the point's")
+        bins = LengthBins(self.input_edges)
+        columns = ("low", "point", "high")
+        for column in columns:
+            check_wholes(self, column)
+        if {len(getattr(self, column)) for column in columns} != {bins.count}:
+            raise InputError(f"Quantile: need {bins.count} quantiles each, one per bin of prompt length")
+        if any(not a <= b <= c for a, b, c in zip(self.low, self.point, self.high, strict=True)):
+            raise InputError(f"Quantile: low {self.low}, point {self.point}, high {self.high}: must not decrease")
 
     @classmethod
     def of(cls, workload: Workload, level: float, input_bins: int = 1) -> Quantile:
@@ -85,5 +98,4 @@ class Quantile:
 
 
 def _require_level(level: float) -> None:
-    if not 0 < level < 1:
-        raise InputError(f"Quantile.level = {level!r}: must be between 0 and 1")
+    require_number("Quantile.level", level, above=True, most=1, below=True)

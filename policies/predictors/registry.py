@@ -9,7 +9,7 @@ from types import MappingProxyType
 from orsched.errors import InputError, unknown_name
 from orsched.prediction import Predictor
 from orsched.workloads import Workload
-from policies.parts.bins import LengthBins
+from policies.parts.bins import MOST_CLASSES, LengthBins
 from policies.predictors.class_mean import ClassMean
 from policies.predictors.empirical import Empirical
 from policies.predictors.interval import Interval
@@ -77,6 +77,8 @@ def predictor_names() -> list[str]:
 
 
 def _build(text: str, workload: Workload | None) -> Predictor:
+    if not isinstance(text, str):
+        raise unknown_name("predictor", text, PREDICTORS)
     name, colon, parameter = text.strip().partition(":")
     if name not in PREDICTORS:
         raise unknown_name("predictor", name, PREDICTORS)
@@ -95,8 +97,8 @@ def _oracle(parameter: str | None, workload: Workload | None) -> Predictor:
 
 def _class_mean(parameter: str | None, workload: Workload | None) -> Predictor:
     classes = 2.0 if parameter is None else _number(parameter)
-    if not classes.is_integer() or classes < 1:
-        raise InputError(f"{parameter} classes: must be a whole number >= 1")
+    if not classes.is_integer() or not 1 <= classes <= MOST_CLASSES:
+        raise InputError(f"{parameter} classes: must be a whole number from 1 to {MOST_CLASSES}")
     learnt_from = _needed(workload)
     return ClassMean.of(learnt_from, LengthBins.quantiles(learnt_from, 1, int(classes)))
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from orsched.errors import InputError
 from orsched.prediction import Predictions
+from orsched.workloads.checks import check_number
 
 if TYPE_CHECKING:
     from orsched.workloads import Workload
@@ -39,8 +39,7 @@ class UniformNoise:
     eps: float
 
     def __post_init__(self) -> None:
-        if not 0 <= self.eps < 1:
-            raise InputError(f"UniformNoise.eps = {self.eps!r}: must be at least 0 and below 1")
+        check_number(self, "eps", most=1, below=True)
 
     @property
     def name(self) -> str:

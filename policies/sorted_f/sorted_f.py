@@ -13,6 +13,7 @@ import numpy as np
 from orsched.errors import InputError
 from orsched.policy import Information, Policy
 from orsched.work import Ints
+from orsched.workloads.checks import check_has, check_whole
 from policies.parts.memory_constrained import MemoryConstrained
 from policies.recipe import fixed
 from policies.sjf import shortest_output
@@ -58,8 +59,8 @@ class FOrder:
     window: int = 128
 
     def __post_init__(self) -> None:
-        if self.window < 1:
-            raise InputError(f"window = {self.window}: must be >= 1")
+        check_has(self, "select", "a function of sizes, outputs and capacity", "__call__")
+        check_whole(self, "window")
 
     def __call__(self, view: InstanceView) -> Iterator[int]:
         """Yield them; the caller starts each before it asks for the next."""

@@ -12,8 +12,9 @@ from orsched.errors import InputError
 from orsched.fleet import Fleet
 from orsched.policy import Information, Policy
 from orsched.workloads import Workload
-from policies.parts.bins import LengthBins
-from policies.wait.wait import newcomers, relieve
+from orsched.workloads.checks import check_is, check_number, check_whole
+from policies.parts.bins import MOST_CLASSES, LengthBins
+from policies.wait.wait import newcomers, relieve, require_classes
 
 if TYPE_CHECKING:
     from orsched.engine.view import InstanceView
@@ -28,11 +29,15 @@ class ClassLimits:
     per_stage : int
         Most prompts that enter in an iteration, >= 1.
     in_service : float
-        Most prompts in service.
+        Most prompts in service, >= 1: with less none would ever start.
     """
 
     per_stage: int
     in_service: float
+
+    def __post_init__(self) -> None:
+        check_whole(self, "per_stage")
+        check_number(self, "in_service", least=1)
 
     def room(self, serving: int) -> int:
         """Prompts that may enter beside `serving`; rounded towards zero, negative when the class is over its limit."""
@@ -64,8 +69,14 @@ class AnyClassFires:
 
     limits: tuple[ClassLimits, ...]
 
+    def __post_init__(self) -> None:
+        check_is(self, "limits", tuple)
+        if not self.limits or not all(isinstance(limit, ClassLimits) for limit in self.limits):
+            raise InputError(f"AnyClassFires.limits = {self.limits}: must be ClassLimits, one for each class")
+
     def __call__(self, view: InstanceView) -> Plan:
         """Plan one iteration, or decode until somebody leaves or arrives."""
+        require_classes(view, "limits", len(self.limits))
         classes = range(len(self.limits))
         room = [limit.room(view.decoding(j)) for j, limit in enumerate(self.limits)]
         if not view.closed and all(len(view.waiting_of(j)) < room[j] for j in classes):
@@ -80,14 +91,17 @@ class AnyClassFires:
 class AuthorsWait:
     """How to make WAIT as in the authors' code of February 2025 (Luoxiaogan/vidur_or, its "modified" scheduler).
 
+    That is ``modified_booking_limit_replica_scheduler.py`` at commit b2ce975. An earlier version of the file, 0059d9f,
+    waits until all types are ready.
+
     ``w_j = lambda_j (l'_j + 1)``; class j may have ``B w_j / sum w`` prompts in service, at least 1 (ours: with less no
     prompt of the class would ever start), and that over ``l'_j + 1``, rounded down but at least 1, in each stage.
 
     Parameters
     ----------
     total_limit : int
-        ``B``, prompts in service over all classes; 64 in the published run on a real trace, 128 in the code's runs on
-        synthetic ones.
+        ``B``, prompts in service over all classes. The code's sweeps with this scheduler go from 100 to 2000. The
+        default is ours: 64 is the limit of the published run on a real trace, as far as we know of Nested WAIT.
     input_bins, output_bins : int
         Classes of a workload are the cells of a quantile grid over prompt and output lengths (ours: the code is given
         types of one length each).
@@ -95,7 +109,7 @@ class AuthorsWait:
     Raises
     ------
     InputError
-        When `total_limit` is below 1.
+        When a field is no whole number >= 1, or there are too many bins.
     """
 
     total_limit: int = 64
@@ -103,8 +117,9 @@ class AuthorsWait:
     output_bins: int = 2
 
     def __post_init__(self) -> None:
-        if self.total_limit < 1:
-            raise InputError(f"total_limit = {self.total_limit}: must be >= 1")
+        check_whole(self, "total_limit")
+        for name in ("input_bins", "output_bins"):
+            check_whole(self, name, most=MOST_CLASSES)
 
     def limits(self, rates: list[float], stages: list[float]) -> tuple[ClassLimits, ...]:
         """The limits for arrival rates ``lambda_j`` (only their ratios matter) and ``l'_j + 1`` stages."""

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from orsched.engine.plan import IDLE, Chunk, Move, Plan
 from orsched.errors import InputError
-from policies.parts.pressure import require_watermark, watermark_blocks
+from orsched.workloads.checks import check_whole, check_wholes
+from policies.parts.pressure import preempt_until_it_fits, require_watermark, watermark_blocks
 
 if TYPE_CHECKING:
     from orsched.engine.view import InstanceView
@@ -77,8 +78,9 @@ class GatedSegments:
     As in the code, the first segment's cap at admission counts only the interior that the iteration leaves out. Ours:
     an iteration that would be empty is tried again with quotas of at least 1 (the code's quota rotates with every
     attempt, here with iterations), and then, if prompts wait or nothing arrives any more, with every segment served
-    (the code discards what is left at the end); growth that does not fit evicts the most recently admitted (the code
-    does not check), which go on from the tokens they had emitted.
+    (the code discards what is left at the end); the watermark is waived when nothing runs, so that a lone prompt can
+    start; growth that does not fit evicts the most recently admitted (the code does not check), which go on from the
+    tokens they had emitted.
     """
 
     ends: tuple[int, ...]
@@ -90,13 +92,12 @@ class GatedSegments:
 
     def __post_init__(self) -> None:
         require_watermark(self.watermark)
-        if len(self.ends) != len(self.caps) or any(b <= a for a, b in pairwise((-1, *self.ends))):
-            raise InputError(f"ends {self.ends} and caps {self.caps}: need increasing ends >= 0, and a cap for each")
-        if min(*self.caps, self.total_limit, self.chunk_tokens, self.batch_tokens) < 1:
-            raise InputError(
-                f"caps {self.caps}, total_limit {self.total_limit}, chunk_tokens {self.chunk_tokens}, "
-                f"batch_tokens {self.batch_tokens}: all must be >= 1"
-            )
+        check_wholes(self, "ends", least=0)
+        check_wholes(self, "caps")
+        for name in ("total_limit", "chunk_tokens", "batch_tokens"):
+            check_whole(self, name)
+        if len(self.ends) != len(self.caps) or any(b <= a for a, b in pairwise(self.ends)):
+            raise InputError(f"ends {self.ends} and caps {self.caps}: need increasing ends, and a cap for each")
 
     @property
     def segments(self) -> tuple[CappedSegment, ...]:
@@ -191,13 +192,6 @@ class GatedSegments:
 
 def _evicted(view: InstanceView, batch: Sequence[int]) -> tuple[int, ...]:
     """Requests to preempt, latest admitted first, until `batch` can decode once more; never the first of them."""
-    free, need = view.free_blocks, sum(map(view.needs_block, batch))
-    victims: list[int] = []
-    for request in view.latest_first():
-        if need <= free:
-            break
-        if request != batch[0]:
-            victims.append(request)
-            free += view.held_blocks(request)
-            need -= request in batch and view.needs_block(request)
-    return tuple(victims)
+    short = sum(map(view.needs_block, batch)) - view.free_blocks
+    others = (request for request in view.latest_first() if request not in batch[:1])
+    return preempt_until_it_fits(view, others, short, batch.__contains__)

@@ -9,11 +9,14 @@ from itertools import pairwise
 
 import numpy as np
 
-from orsched.errors import InputError
 from orsched.fleet import Fleet
 from orsched.policy import Policy
 from orsched.workloads import Workload
+from orsched.workloads.checks import check_number, check_whole
 from policies.wait.authors_nested import GatedSegments
+
+MOST_SEGMENTS = 1000
+"""Most segments (ours)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,7 @@ class AuthorsNestedWait:
     Raises
     ------
     InputError
-        When a number is below 1, or the margin is negative.
+        When a number is no whole number >= 1, there are too many segments, or the margin is negative.
     """
 
     total_limit: int = 100
@@ -49,8 +52,10 @@ class AuthorsNestedWait:
     chunk_tokens: int = 256
 
     def __post_init__(self) -> None:
-        if min(self.total_limit, self.segments, self.chunk_tokens) < 1 or not self.margin >= 0:
-            raise InputError(f"{self}: need total_limit, segments and chunk_tokens >= 1, and margin >= 0")
+        for name in ("total_limit", "chunk_tokens"):
+            check_whole(self, name)
+        check_whole(self, "segments", most=MOST_SEGMENTS)
+        check_number(self, "margin")
 
     def batcher(self, workload: Workload, edges: Sequence[int] | None = None) -> GatedSegments:
         """The batcher for the law of `workload`.

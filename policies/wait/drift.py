@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from orsched.errors import InputError
+from orsched.workloads.checks import check_number, require_number, require_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,7 @@ class OverflowRisk:
     probability : float
         ``delta``, between 0 and 1.
     horizon_iterations : float
-        ``zeta T / d0``: iterations within the horizon, at most.
+        ``zeta T / d0``: iterations within the horizon, at most; up to 1e18.
 
     Raises
     ------
@@ -31,10 +32,8 @@ class OverflowRisk:
     horizon_iterations: float = 1e6
 
     def __post_init__(self) -> None:
-        if not 0 < self.probability < 1:
-            raise InputError(f"overflow probability = {self.probability!r}: must be between 0 and 1")
-        if not 0 < self.horizon_iterations < math.inf:
-            raise InputError(f"horizon_iterations = {self.horizon_iterations!r}: must be finite and > 0")
+        check_number(self, "probability", above=True, most=1, below=True)
+        check_number(self, "horizon_iterations", above=True, most=1e18)
 
     def log(self, segments: int) -> float:
         """``ln(L (1 + zeta T / d0) / delta)`` for L segments."""
@@ -59,6 +58,9 @@ def theta_root(entering: int, threshold: int, survival: float) -> float:
     InputError
         When the arguments are not so.
     """
+    for name, value in (("entering", entering), ("threshold", threshold)):
+        require_whole(f"theta_root: {name}", value)
+    require_number("theta_root: survival", survival, most=1)
     if not 0 < survival < threshold / entering < 1:
         raise InputError(
             f"theta_root: p_k = {survival:g} and n_k / n_(k-1) = {threshold} / {entering}: "

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from orsched.engine.plan import IDLE, Chunk, Move, Plan
 from orsched.errors import InputError
+from orsched.workloads.checks import check_whole, check_wholes
+from policies.parts.pressure import preempt_until_it_fits
 
 if TYPE_CHECKING:
     from orsched.engine.view import InstanceView
@@ -62,15 +64,18 @@ class Nesting:
     stage_iterations: int = 1
 
     def __post_init__(self) -> None:
-        if len(self.cuts) != len(self.thresholds) or not self.cuts or min(self.thresholds) < 1:
+        check_wholes(self, "cuts", least=0)
+        check_wholes(self, "thresholds")
+        check_whole(self, "stage_iterations")
+        if len(self.cuts) != len(self.thresholds):
             raise InputError(
-                f"Nesting: cuts {self.cuts} and thresholds {self.thresholds}: give one threshold >= 1 per segment"
+                f"Nesting: cuts {self.cuts} and thresholds {self.thresholds}: give one threshold per segment"
             )
         widths = [b - a for a, b in pairwise((-1, *self.cuts))]
-        if self.stage_iterations < 1 or min(widths) < 1 or any(width % self.stage_iterations for width in widths):
+        if min(widths) < 1 or any(width % self.stage_iterations for width in widths):
             raise InputError(
                 f"Nesting: cuts {self.cuts} with stages of {self.stage_iterations} iterations: "
-                "cuts must increase from >= 0, and every cut + 1 be a multiple of the stage"
+                "cuts must increase, and every cut + 1 be a multiple of the stage"
             )
 
     @property
@@ -210,15 +215,8 @@ class Nesting:
         paused = self._paused(view, moved)
         spared = next((r for r in view.running if _cohort(view, moved, r) in batch), None)
         kept = {*paused, spared}
-        victims: list[int] = []
-        for request in chain(paused, (r for r in view.latest_first() if r not in kept)):
-            if short <= 0:
-                break
-            victims.append(request)
-            short -= view.held_blocks(request)
-            if _cohort(view, moved, request) in batch:
-                short -= view.needs_block(request)
-        return tuple(victims)
+        candidates = chain(paused, (r for r in view.latest_first() if r not in kept))
+        return preempt_until_it_fits(view, candidates, short, lambda r: _cohort(view, moved, r) in batch)
 
     def _rest_of_stage(self, view: InstanceView, firing: tuple[int, ...], left: int) -> Plan:
         if len(view.running) > view.free_blocks:

@@ -9,13 +9,16 @@ from itertools import combinations, pairwise
 import numpy as np
 
 from orsched.errors import InputError
-from orsched.work import Ints
+from orsched.work import Floats, Ints
 from orsched.workloads import Workload
 from policies.wait.profile import ClassProfile
 from policies.wait.segments import NestedSegments
 
 _LEVELS = np.arange(1, 10) / 10
 """Cut points are taken among these quantiles of the output length."""
+
+MOST_SEGMENTS = len(_LEVELS) + 1
+"""Segments that as many cut points make."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,10 +37,10 @@ class NestedLaw:
     quantiles: Ints
 
     @classmethod
-    def of(cls, workload: Workload) -> NestedLaw:
-        """The law of a workload's lengths."""
+    def of(cls, workload: Workload, weights: Floats | None = None) -> NestedLaw:
+        """The law of a workload's lengths; `weights` of its requests count for the deciles only."""
         outputs = workload.output_tokens
-        deciles = np.unique(np.quantile(outputs, _LEVELS, method="inverted_cdf"))
+        deciles = np.unique(np.quantile(outputs, _LEVELS, weights=weights, method="inverted_cdf"))
         profile = ClassProfile.of(0.0, workload.input_tokens, outputs)
         return cls(profile, deciles[deciles < outputs.max()].astype(np.int64))
 
@@ -50,6 +53,10 @@ class NestedLaw:
         """Share of the requests that goes on after decode step `cut`; -1 is before the prefill."""
         active = self.profile.active
         return float(active[cut + 1]) if cut + 1 < len(active) else 0.0
+
+    def prompt_tokens(self, cut: int) -> float:
+        """Mean prompt length of the requests that go on after decode step `cut`, of which there are some."""
+        return float(self.profile.resident[cut + 1]) / self.survivors(cut) - (cut + 1)
 
     def cuts(self, segments: int, stage_iterations: int) -> Iterator[tuple[int, ...]]:
         """Possible cut points: quantiles, rounded to whole stages, and the longest output.
@@ -76,12 +83,10 @@ class NestedLaw:
         longest = self.longest_decode
         if cuts[-1] < longest or (len(cuts) > 1 and cuts[-2] >= longest):
             raise InputError(f"cuts {cuts}: the longest output takes {longest} decode steps; end there, and not before")
-        profile = self.profile
-        entries = [cut + 1 for cut in (-1, *cuts[:-1])]
-        shares = [self.survivors(entry - 1) for entry in entries]
-        prompts = [float(profile.resident[e]) / share - e for e, share in zip(entries, shares, strict=True)]
-        survival = tuple(after / before for before, after in pairwise(shares))
-        return NestedSegments(cuts, thresholds, survival, tuple(prompts), stage_iterations, profile.chunk_attention)
+        entries = (-1, *cuts[:-1])
+        survival = tuple(after / before for before, after in pairwise(map(self.survivors, entries)))
+        prompts = tuple(map(self.prompt_tokens, entries))
+        return NestedSegments(cuts, thresholds, survival, prompts, stage_iterations, self.profile.chunk_attention)
 
     def mean(self, cuts: tuple[int, ...], thresholds: tuple[int, ...], stage_iterations: int) -> NestedSegments:
         """Segments whose stages are as full as they are on average (ours)."""

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from orsched.errors import InputError
 from orsched.fleet import Fleet
 from orsched.policy import Policy
 from orsched.workloads import PiecewisePoisson, Poisson, Workload
+from orsched.workloads.checks import check_whole
 from policies.wait.drift import OverflowRisk
 from policies.wait.nested import Nesting
-from policies.wait.nested_law import NestedLaw
+from policies.wait.nested_law import MOST_SEGMENTS, NestedLaw
 from policies.wait.nested_thresholds import Arrivals, Fill, NestedThresholds, check_segments, choose_segments
 from policies.wait.segments import NestedSegments
 
@@ -27,7 +27,8 @@ class NestedWait:
     Parameters
     ----------
     segments : int
-        ``L``; two is the fewest that nest. Fewer are made where output lengths repeat too much.
+        ``L``, at most `MOST_SEGMENTS`; two is the fewest that nest. Fewer are made where output lengths repeat too
+        much.
     overflow_probability : float
         ``delta``: with what probability the boundary queues may outgrow their memory within the horizon.
     horizon_iterations : float
@@ -44,8 +45,7 @@ class NestedWait:
     horizon_iterations: float = 1e6
 
     def __post_init__(self) -> None:
-        if self.segments < 1 or self.segments != int(self.segments):
-            raise InputError(f"NestedWait.segments = {self.segments!r}: must be a whole number >= 1")
+        check_whole(self, "segments", most=MOST_SEGMENTS)
         OverflowRisk(self.overflow_probability, self.horizon_iterations)
 
     def from_fluid(self, workload: Workload, fleet: Fleet) -> Policy:
@@ -83,6 +83,8 @@ class NestedWait:
     ) -> Policy:
         """Nested WAIT for a rate that is a step function of time; the conditions hold in every window of a cycle.
 
+        Where lengths vary too, survival, memory and cycle are the largest over the steps (`policies.wait.varying`).
+
         Parameters
         ----------
         rates : RateProfile, PiecewisePoisson or Poisson
@@ -97,13 +99,15 @@ class NestedWait:
         InputError
             When no cut points and integer thresholds satisfy the conditions.
         """
-        from policies.wait.varying import VaryingRates, collect_s, largest_survival
+        from policies.wait.varying import VaryingRates, collect_s, largest_prompts, largest_survival
 
         varying = VaryingRates.of(rates, workload, fleet.size)
-        law, laws, windows = NestedLaw.of(varying.lengths), varying.laws(), varying.windows
+        law, laws, windows = varying.largest_law(), varying.laws(), varying.windows
 
         def fill(cuts: tuple[int, ...], thresholds: tuple[int, ...], stage_iterations: int) -> NestedSegments:
-            return replace(law.full(cuts, thresholds, stage_iterations), survival=largest_survival(laws, cuts))
+            full = law.full(cuts, thresholds, stage_iterations)
+            survival, prompts = largest_survival(laws, cuts), largest_prompts(laws, cuts)
+            return replace(full, survival=survival, prompt_tokens=prompts)
 
         chosen = self._choose(law, fill, windows.busiest, fleet)
         policy = nested_policy("nested-wait-varying", chosen)

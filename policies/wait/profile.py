@@ -64,6 +64,19 @@ class ClassProfile:
             prompt + emitted * active,
         )
 
+    @classmethod
+    def largest(cls, profiles: Sequence[ClassProfile]) -> ClassProfile:
+        """The largest of each number over several profiles, without a rate: no mixture of them exceeds it anywhere."""
+        longest = max(len(p.active) for p in profiles)
+        top = []
+        for name in ("active", "kv_reads", "resident"):
+            rows = np.zeros((len(profiles), longest))
+            for row, profile in zip(rows, profiles, strict=True):
+                values = getattr(profile, name)
+                row[: len(values)] = values
+            top.append(rows.max(axis=0))
+        return cls(0.0, max(p.input_tokens for p in profiles), max(p.chunk_attention for p in profiles), *top)
+
 
 def class_profiles(workload: Workload, class_of: Ints, classes: int, instances: int) -> tuple[ClassProfile, ...]:
     """Profiles of `classes` classes (some may be empty), arrivals split evenly over `instances`."""

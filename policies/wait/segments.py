@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from orsched.errors import InputError
 from orsched.service import Batch, ServiceModel
+from orsched.workloads.checks import check_is, check_number, check_whole, check_wholes, require_number
 from policies.wait.drift import OverflowRisk, theta_root
 
 
@@ -51,29 +52,34 @@ class NestedSegments:
     occupancy: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
+        check_wholes(self, "cuts", least=0)
+        check_wholes(self, "thresholds")
+        check_whole(self, "stage_iterations")
+        for name in ("survival", "prompt_tokens"):
+            check_is(self, name, tuple)
         cuts, g = self.cuts, self.stage_iterations
         sizes = (len(cuts), len(self.thresholds), len(self.survival) + 1, len(self.prompt_tokens))
-        if not cuts or len(set(sizes)) > 1:
+        if len(set(sizes)) > 1:
             raise InputError(
                 f"NestedSegments: {sizes[0]} cuts, {sizes[1]} thresholds, {sizes[2] - 1} survival shares and "
                 f"{sizes[3]} prompt lengths: L segments need L, L, L - 1 and L of them"
             )
-        if cuts[0] < 0 or any(b <= a for a, b in pairwise(cuts)) or any(r != int(r) for r in cuts):
-            raise InputError(f"NestedSegments.cuts = {cuts}: must be whole numbers >= 0 and increase strictly")
-        if any(n < 1 or n != int(n) for n in self.thresholds):
-            raise InputError(f"NestedSegments.thresholds = {self.thresholds}: must be whole numbers >= 1")
-        if any(not 0 < p <= 1 for p in self.survival):
-            raise InputError(f"NestedSegments.survival = {self.survival}: must be shares, 0 < p <= 1")
-        if self.occupancy is not None and (
-            len(self.occupancy) != len(cuts) or any(not 0 < share <= 1 for share in self.occupancy)
-        ):
-            raise InputError(f"NestedSegments.occupancy = {self.occupancy}: must be L shares, 0 < share <= 1")
-        if any(not 0 < tokens < math.inf for tokens in self.prompt_tokens):
-            raise InputError(f"NestedSegments.prompt_tokens = {self.prompt_tokens}: must be finite and > 0")
-        if g < 1 or any((r + 1) % g for r in cuts):
-            raise InputError(
-                f"NestedSegments.stage_iterations = {g} with cuts {cuts}: must be >= 1 and divide every cut + 1"
-            )
+        if any(b <= a for a, b in pairwise(cuts)):
+            raise InputError(f"NestedSegments.cuts = {cuts}: must increase strictly")
+        for k, share in enumerate(self.survival, 2):
+            require_number(f"NestedSegments.survival, p_{k}", share, above=True, most=1)
+        if self.occupancy is not None:
+            check_is(self, "occupancy", tuple)
+            if len(self.occupancy) != len(cuts):
+                raise InputError(f"NestedSegments.occupancy = {self.occupancy}: must be {len(cuts)} shares")
+            for k, share in enumerate(self.occupancy, 1):
+                require_number(f"NestedSegments.occupancy of segment {k}", share, above=True, most=1)
+        for k, tokens in enumerate(self.prompt_tokens, 1):
+            require_number(f"NestedSegments.prompt_tokens of segment {k}", tokens, above=True)
+        if self.prompt_attention is not None:
+            check_number(self, "prompt_attention")
+        if any((r + 1) % g for r in cuts):
+            raise InputError(f"NestedSegments.stage_iterations = {g} with cuts {cuts}: must divide every cut + 1")
 
     @property
     def widths(self) -> tuple[int, ...]:

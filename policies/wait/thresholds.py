@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from orsched.catalogue import Hardware
 from orsched.errors import InputError
+from orsched.workloads.checks import require_whole
 from policies.wait.profile import ClassProfile, cycle_memory_tokens, cycle_s, cycle_seats
 
 STAGE_ITERATIONS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
@@ -54,8 +55,9 @@ def check_thresholds(
     """
     if len(per_class) != len(profiles):
         raise InputError(f"{len(per_class)} thresholds for {len(profiles)} classes: give one per class")
-    if stage_iterations < 1 or any(n < 1 or n != int(n) for n in per_class):
-        raise InputError(f"thresholds {tuple(per_class)}: need whole numbers >= 1, and stages of >= 1 iteration")
+    require_whole("stage_iterations", stage_iterations)
+    for j, n in enumerate(per_class):
+        require_whole(f"threshold of class {j}", n)
     cycle = cycle_s(hardware.service, profiles, per_class, stage_iterations)
     memory = cycle_memory_tokens(profiles, per_class, stage_iterations, hardware.block_tokens)
     seats = cycle_seats(profiles, per_class, stage_iterations)

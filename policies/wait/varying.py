@@ -11,6 +11,11 @@ class j within ``[t, t + h]``:
   bounded over its beginnings. With ``D`` the longest time until so many are expected, it is at most ``2 D`` (ours): by
   the time change of a Poisson process it is at most ``E[D(G)]``, G gamma of mean ``n_j``, and
   ``D(a n_j) <= ceil(a) D(n_j)``.
+
+Where lengths vary too, ``M^pi`` and ``Delta^pi`` are made of the largest means over the steps in which requests
+arrive: for WAIT of the prompts, KV tokens and survivors of a class by tokens emitted, for Nested WAIT of the prompts of
+those who reach a segment. The requests present are a mixture of those of several steps, whose means are no larger. So
+the conditions hold whatever the mixture, for service models by which more tokens take no less time.
 """
 
 from __future__ import annotations
@@ -25,6 +30,7 @@ import numpy as np
 from fluid.trajectory.profile import RateProfile
 from orsched.catalogue import Hardware
 from orsched.errors import InputError
+from orsched.work import Floats
 from orsched.workloads import PiecewisePoisson, Poisson, Workload
 from policies.parts.bins import LengthBins
 from policies.wait.nested_law import NestedLaw
@@ -72,21 +78,18 @@ class VaryingRates:
         split = replace(profile, rates_per_s=tuple(rate / instances for rate in profile.rates_per_s))
         return cls(split, (workload,) if isinstance(workload, Workload) else tuple(workload))
 
-    @property
-    def lengths(self) -> Workload:
-        """The requests of all steps in which some arrive, as a law of lengths."""
-        mixes = self._arriving()
-        if len(mixes) == 1:
-            return mixes[0]
-        columns = ("arrival_s", "input_tokens", "output_tokens")
-        return Workload.of(*(np.concatenate([getattr(mix, column) for mix in mixes]) for column in columns))
+    def bins(self, input_bins: int, output_bins: int) -> LengthBins:
+        """Classes that split the lengths at their quantiles, each step counted by its rate."""
+        return LengthBins.quantiles(self._lengths, input_bins, output_bins, self._weights)
 
     def profiles(self, bins: LengthBins) -> tuple[ClassProfile, ...]:
-        """Profiles of the classes of a grid, without rates."""
-        work = self.lengths
-        classes = bins.classify(work)
-        rows = [classes == j for j in range(bins.count)]
-        return tuple(ClassProfile.of(0.0, work.input_tokens[row], work.output_tokens[row]) for row in rows)
+        """Profiles of the classes of a grid, the largest over the steps, without rates."""
+        steps = []
+        for mix in self._arriving():
+            classes = bins.classify(mix)
+            rows = [classes == j for j in range(bins.count)]
+            steps.append([ClassProfile.of(0.0, mix.input_tokens[row], mix.output_tokens[row]) for row in rows])
+        return tuple(map(ClassProfile.largest, zip(*steps, strict=True)))
 
     @property
     def windows(self) -> Windows:
@@ -102,6 +105,31 @@ class VaryingRates:
     def laws(self) -> tuple[NestedLaw, ...]:
         """The laws of lengths of the steps in which some arrive."""
         return tuple(map(NestedLaw.of, self._arriving()))
+
+    def largest_law(self) -> NestedLaw:
+        """The law whose profile is the largest over the steps; its deciles count each step by its rate."""
+        profile = ClassProfile.largest([law.profile for law in self.laws()])
+        return replace(NestedLaw.of(self._lengths, self._weights), profile=profile)
+
+    @property
+    def _lengths(self) -> Workload:
+        """The requests of all steps in which some arrive, step by step; their arrival times mean nothing."""
+        mixes = self._arriving()
+        if len(mixes) == 1:
+            return mixes[0]
+        inputs, outputs = (
+            np.concatenate([getattr(mix, column) for mix in mixes]) for column in ("input_tokens", "output_tokens")
+        )
+        return Workload.of(np.arange(len(inputs)), inputs, outputs)
+
+    @property
+    def _weights(self) -> Floats | None:
+        """What each of those requests counts: its step's rate, shared among the step's requests."""
+        mixes = self._arriving()
+        if len(mixes) == 1:
+            return None
+        rates = [rate for rate in self.rates.rates_per_s if rate]
+        return np.concatenate([np.full(len(mix), rate / len(mix)) for mix, rate in zip(mixes, rates, strict=True)])
 
     def _arriving(self) -> tuple[Workload, ...]:
         if len(self.mixes) == 1:
@@ -177,6 +205,12 @@ def largest_survival(laws: Sequence[NestedLaw], cuts: Sequence[int]) -> tuple[fl
         entered = [law for law in laws if law.survivors(before) > 0]
         largest.append(max((law.survivors(after) / law.survivors(before) for law in entered), default=0.0))
     return tuple(largest)
+
+
+def largest_prompts(laws: Sequence[NestedLaw], cuts: Sequence[int]) -> tuple[float, ...]:
+    """``lbar_k``: the longest mean prompt of those who reach segment k, over the steps in which some reach it."""
+    entries = (-1, *cuts[:-1])
+    return tuple(max(law.prompt_tokens(cut) for law in laws if law.survivors(cut) > 0) for cut in entries)
 
 
 def collect_s(windows: Windows, number: int) -> float | None:

@@ -8,10 +8,12 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from orsched.engine.plan import IDLE, Chunk, Plan
+from orsched.errors import InputError
 from orsched.fleet import Fleet
 from orsched.policy import Information, Policy
 from orsched.workloads import PiecewisePoisson, Poisson, Workload
-from policies.parts.bins import LengthBins
+from orsched.workloads.checks import check_whole, check_wholes
+from policies.parts.bins import MOST_CLASSES, LengthBins
 from policies.parts.pressure import preempt_last
 from policies.wait.profile import class_profiles
 from policies.wait.thresholds import WaitThresholds, check_thresholds, choose_thresholds
@@ -46,8 +48,13 @@ class Waiting:
     thresholds: tuple[int, ...]
     stage_iterations: int = 1
 
+    def __post_init__(self) -> None:
+        check_wholes(self, "thresholds")
+        check_whole(self, "stage_iterations")
+
     def __call__(self, view: InstanceView) -> Plan:
         """Plan one iteration, or the rest of a stage."""
+        require_classes(view, "thresholds", len(self.thresholds))
         memo = view.memo
         left = memo.get("stage_ends", 0) - view.iterations
         firing: tuple[int, ...] = memo.get("firing", ())
@@ -80,8 +87,13 @@ class KeepDecoding:
     thresholds: tuple[int, ...]
     stage_iterations: int = 1
 
+    def __post_init__(self) -> None:
+        check_wholes(self, "thresholds")
+        check_whole(self, "stage_iterations")
+
     def __call__(self, view: InstanceView) -> Plan:
         """Plan one iteration, or the rest of a stage."""
+        require_classes(view, "thresholds", len(self.thresholds))
         left = view.memo.get("stage_ends", 0) - view.iterations
         if left > 0 and view.running:
             return relieve(view, Plan(wake_on_arrival=False, max_steps=left))
@@ -90,6 +102,12 @@ class KeepDecoding:
             view.memo["stage_ends"] = view.iterations + self.stage_iterations
             return relieve(view, Plan(chunks, wake_on_arrival=False))
         return relieve(view, Plan())
+
+
+def require_classes(view: InstanceView, name: str, count: int) -> None:
+    """Refuse to run with `count` thresholds or limits where the policy tells another number of classes apart."""
+    if count != view.num_classes:
+        raise InputError(f"{count} {name} for {view.num_classes} classes: give one for each")
 
 
 def eligible(view: InstanceView, thresholds: Sequence[int]) -> tuple[int, ...]:
@@ -133,11 +151,20 @@ class Wait:
     Parameters
     ----------
     input_bins, output_bins : int
-        Classes of a workload are the cells of a quantile grid over prompt and output lengths.
+        Classes of a workload are the cells of a quantile grid over prompt and output lengths, `MOST_CLASSES` at most.
+
+    Raises
+    ------
+    InputError
+        When a number of bins is not so.
     """
 
     input_bins: int = 1
     output_bins: int = 2
+
+    def __post_init__(self) -> None:
+        for name in ("input_bins", "output_bins"):
+            check_whole(self, name, most=MOST_CLASSES)
 
     def from_fluid(self, workload: Workload, fleet: Fleet) -> Policy:
         """WAIT with thresholds chosen for the rates and classes of `workload` (at its load) on `fleet`."""
@@ -158,6 +185,9 @@ class Wait:
     ) -> Policy:
         """WAIT for a rate that is a step function of time; the conditions hold in every window of a cycle.
 
+        Where lengths vary too, memory and cycle are those of the largest means over the steps
+        (`policies.wait.varying`).
+
         Parameters
         ----------
         rates : RateProfile, PiecewisePoisson or Poisson
@@ -175,7 +205,7 @@ class Wait:
         from policies.wait.varying import VaryingRates, choose_for_windows
 
         varying = VaryingRates.of(rates, workload, fleet.size)
-        bins = LengthBins.quantiles(varying.lengths, self.input_bins, self.output_bins)
+        bins = varying.bins(self.input_bins, self.output_bins)
         found = choose_for_windows(varying.profiles(bins), varying.windows_by_class(bins), fleet.hardware)
         batcher = Waiting(found.chosen.per_class, found.chosen.stage_iterations)
         policy = wait_policy("wait-varying", batcher, bins, found.chosen)

@@ -12,10 +12,11 @@ from proofs_check.rules.rule import Draws, Finding
 class OnAverage:
     """The mean slack is >= 0, tested sequentially on independent draws.
 
-    After 64, 128, 256, ... draws an interval for the mean is formed (`mean_slacks`). Above ``-margin`` as a whole:
+    After 128, 256, 512, ... draws an interval for the mean is formed (`mean_slacks`). Above ``-margin`` as a whole:
     true. Below 0 as a whole: false. Neither at the last look: undecided. A statement that is wrong by more than
     `margin` is found true with probability at most `error`, and a true one is found false with probability at most
-    `error`. One that is wrong by less may be found either.
+    `error`. One that is wrong by less may be found either. These probabilities are nominal: close for slacks that are
+    not heavily skewed.
 
     Parameters
     ----------
@@ -24,7 +25,7 @@ class OnAverage:
     most, quick_most : int
         Most draws.
     error : float
-        Probability of a wrong answer.
+        Nominal probability of a wrong answer.
     """
 
     margin: float
@@ -36,11 +37,10 @@ class OnAverage:
         """Look after ever more draws until one side is clear."""
         true: bool | None = None
         for found in mean_slacks(draws, min(self.quick_most, self.most) if quick else self.most, self.error):
-            least, largest = found.mean - found.half_width, found.mean + found.half_width
-            if least >= -self.margin:
+            if found.least >= -self.margin:
                 true = True
-            elif largest < 0:
+            elif found.largest < 0:
                 true = False
             if true is not None:
                 break
-        return Finding(true, least + self.margin, found.witness(self.margin), found.draws, 1 - self.error)
+        return Finding(true, found.least + self.margin, found.witness(self.margin), found.draws, 1 - self.error)

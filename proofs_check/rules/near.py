@@ -23,7 +23,7 @@ class Near:
     most, quick_most : int
         Most draws.
     error : float
-        Probability of a wrong answer.
+        Nominal probability of a wrong answer.
     """
 
     margin: float
@@ -35,10 +35,10 @@ class Near:
         """Look after ever more draws until the interval is small enough or does not contain 0."""
         true: bool | None = None
         for found in mean_slacks(draws, min(self.quick_most, self.most) if quick else self.most, self.error / 2):
-            farthest = abs(found.mean) + found.half_width
+            farthest = max(-found.least, found.largest)
             if farthest <= self.margin:
                 true = True
-            elif abs(found.mean) > found.half_width:
+            elif found.least > 0 or found.largest < 0:
                 true = False
             if true is not None:
                 break

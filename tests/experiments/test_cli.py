@@ -358,7 +358,11 @@ def test_a_gap_table_says_where_lengths_come_from(capsys: pytest.CaptureFixture[
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("nose:1", "did you mean 'noise'"), ("noise", "needs a number after the colon"), ("interval:7", "from 1e-6 to 1")],
+    [
+        ("nose:1", "did you mean 'noise'"),
+        ("noise", "needs a number after the colon"),
+        ("interval:7", ">= 1e-06 and <= 1"),
+    ],
 )
 def test_a_wrong_predictor_is_refused(text: str, message: str, capsys: pytest.CaptureFixture[str]):
     """Exit code 2 and one line that says what is allowed, for a policy that uses no lengths too."""

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from instances import SERVICE_MODELS, random_workload, seeds, services, tight_hardware
+from instances import edge_of_memory, random_workload, seeds, services, tight_hardware
+from laws import assert_exact
 from round_rules import a_min_rounds, columns, law_of_the_paper, served, small_instance
 
 from fluid.hindsight import RoundInstance, a_max_starts, mc_sf_starts, simple_bound
@@ -119,16 +120,9 @@ def test_an_evicted_request_waits_at_the_place_of_its_bound():
 def test_a_min_ends_where_memory_is_just_the_longest_request(seed, block):
     """Claim: with lower ends of 1 and memory for one request everybody is served, in at most one iteration for each
     output token, and epochs of length one give the same run."""
-    rng = np.random.default_rng(seed)
-    workload = Workload.of(np.cumsum(rng.exponential(0.3, 14)), rng.integers(1, 15, 14), rng.integers(1, 25, 14))
-    longest = int((workload.input_tokens + workload.output_tokens).max() - 1)
-    fleet = Fleet(Hardware("edge", SERVICE_MODELS["affine"], -(-longest // block) * block, 8, block))
-    policy = a_min(Between(np.ones(14, dtype=int), workload.output_tokens))
-    run = simulate(workload, fleet, policy, check=True)
+    workload, edge = edge_of_memory(seed, block)
+    run = assert_exact(workload, Fleet(edge), a_min(Between(np.ones(14, dtype=int), workload.output_tokens)))
     assert run.iterations.sum() <= workload.output_tokens.sum()
-    single = simulate(workload, fleet, policy, epoch_limit=1)
-    np.testing.assert_allclose(run.completion_s, single.completion_s, rtol=1e-9)
-    np.testing.assert_array_equal(run.preemptions, single.preemptions)
 
 
 def test_which_predicted_number_is_planned_with():

@@ -11,7 +11,6 @@ from instances import random_workload, seeds, services, tight_hardware
 from laws import assert_exact
 
 from orsched import Fleet, Hardware, Workload, simulate
-from orsched.errors import InputError
 from orsched.service import Affine
 from policies.fastserve import SkipJoin, fastserve
 from policies.parts.feedback_queues import FeedbackQueues
@@ -128,18 +127,3 @@ def test_the_quantum_is_measured_while_a_request_runs():
     queues.demote(50.7)
     assert queues.rank(7)[0] == 1
     assert queues.next_expiry_s() == math.inf
-
-
-@pytest.mark.parametrize(
-    ("wrong", "message"),
-    [
-        ({"base_quantum_s": 0.0}, "base_quantum_s = 0.0"),
-        ({"queues": 0}, "queues = 0"),
-        ({"starvation_s": -1.0}, "starvation_s = -1.0"),
-        ({"starvation_period": 0}, "starvation_period = 0"),
-    ],
-)
-def test_impossible_parameters_are_refused(wrong, message):
-    """Claim: the message names the parameter."""
-    with pytest.raises(InputError, match=message):
-        SkipJoin(Affine(0.01, 0.0, 0.0, 0.0), **wrong)

@@ -10,7 +10,6 @@ from instances import random_workload, seeds, services, tight_hardware
 from laws import assert_exact
 
 from orsched import Fleet, Hardware, Information, Workload, simulate
-from orsched.errors import InputError
 from orsched.prediction import Predictions
 from orsched.service import Affine
 from policies import build
@@ -146,10 +145,3 @@ def test_the_registry_has_them_with_noise(name):
     assert policy.name == name
     assert policy.information is Information.PREDICTED
     assert policy.settings["predictor"] == "noise:0.5"
-
-
-@pytest.mark.parametrize(("rule", "message"), [((0, 10), "idle_steps = 0"), ((200, 0), "run_steps = 0")])
-def test_impossible_rules_are_refused(rule, message):
-    """Claim: the message names the parameter."""
-    with pytest.raises(InputError, match=message):
-        StarvationRule(*rule)

@@ -8,7 +8,6 @@ from instances import SERVICE_MODELS, random_workload, seeds, tight_hardware
 from round_rules import blocks, law_of_the_paper, start_rounds
 
 from orsched import Fleet, Hardware, Workload, simulate
-from orsched.errors import InputError
 from orsched.service import Affine
 from policies.mc_sf import mc_sf
 
@@ -65,9 +64,3 @@ def test_never_preempts(seed, service, block):
     """Claim: memory checked at completions only is memory that suffices: nothing is preempted or refused."""
     fleet = Fleet(tight_hardware(service, seed, block))
     assert simulate(random_workload(seed), fleet, mc_sf(), check=True).preemptions.sum() == 0
-
-
-def test_needs_a_seat():
-    """Claim: a policy without a seat is refused by name."""
-    with pytest.raises(InputError, match="max_num_seqs = 0"):
-        mc_sf(max_num_seqs=0)

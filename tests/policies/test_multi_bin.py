@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from instances import SERVICE_MODELS, seeds
+from instances import edge_of_memory, seeds
+from laws import assert_exact
 
 from orsched import Fleet, Hardware, Policy, Workload, simulate
 from orsched.errors import InputError
@@ -96,25 +97,15 @@ def test_throughput_is_that_of_the_paper(bins, expected):
 @given(st.integers(1, 6), seeds, st.sampled_from([1, 7, 16]), st.integers(1, 2))
 def test_epochs_equal_single_iterations(size, seed, block, instances):
     """Claim: the exactness law holds where memory is just the longest request and lengths exceed what was known."""
-    rng = np.random.default_rng(seed)
-    n = 18
-    work = Workload.of(np.cumsum(rng.exponential(0.3, n)), rng.integers(1, 15, n), rng.integers(1, 25, n))
-    longest = -(-int((work.input_tokens + work.output_tokens).max() - 1) // block) * block
-    fleet = Fleet(Hardware("edge", SERVICE_MODELS["affine"], longest + int(rng.integers(0, 30)), 8, block), instances)
-
-    policy = two_bins(size).routed_by(ROUTERS["jsq"])
-    fast, slow = (simulate(work, fleet, policy, epoch_limit=limit, check=True) for limit in (None, 1))
-    np.testing.assert_allclose(fast.completion_s, slow.completion_s, rtol=1e-9)
-    np.testing.assert_array_equal(fast.preemptions, slow.preemptions)
+    workload, edge = edge_of_memory(seed, block, 30, n=18)
+    assert_exact(workload, Fleet(edge, instances), two_bins(size).routed_by(ROUTERS["jsq"]))
 
 
 def test_settings_and_bad_input():
-    """Claim: results print bins, batch size and what was learnt; a batch of none is refused."""
+    """Claim: results print bins, batch size and what was learnt; a bin without a longest output is refused."""
     work = Workload.of(np.arange(8), np.ones(8), [1, 2, 3, 4, 5, 6, 7, 8])
     policy = multi_bin(work, Fleet(SECONDS), bins=2, batch_size=3)
     assert policy.settings["batch_size"] == 3
     assert policy.settings["longest_output_tokens"] == [4, 8]
-    with pytest.raises(InputError, match="batch_size = 0"):
-        multi_bin(work, Fleet(SECONDS), batch_size=0)
-    with pytest.raises(InputError, match="number of bins = 0"):
-        multi_bin(work, Fleet(SECONDS), bins=0)
+    with pytest.raises(InputError, match="1 longest outputs for 2 bins"):
+        simulate(work, Fleet(SECONDS), two_bins(2, longest=(4,)))

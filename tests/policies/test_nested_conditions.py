@@ -1,7 +1,6 @@
 """Nested WAIT's formulas and conditions against the paper, and the thresholds chosen by them."""
 
 import math
-import re
 from dataclasses import replace
 
 import numpy as np
@@ -150,19 +149,22 @@ def test_latency_is_paced_by_the_firings(rate):
     assert paced * 0.97 < latency < predicted + segments.thresholds[0] / rate
 
 
-def test_more_memory_than_required_means_no_eviction():
-    """Claim: with the memory requirement and the longest prompt's excess to spare, real lengths of one prompt length
-    evict nobody; the same thresholds in a third of it do."""
-    rng = np.random.default_rng(4)
+@pytest.mark.parametrize("seed", range(4))
+def test_the_required_memory_means_no_eviction(seed):
+    """Claim: with exactly the memory that the conditions ask for, requests of one prompt length and any output lengths
+    evict nobody; with half of it the same thresholds do."""
+    rng = np.random.default_rng(seed)
     n = 3000
     workload = Workload.of(np.cumsum(rng.exponential(1, n)), np.full(n, 200), rng.integers(1, 300, n)).at_rate(4.0)
-    fleet = Fleet(replace(REFERENCE, kv_capacity_tokens=200_000))
-    policy = NestedWait(segments=3).from_fluid(workload, fleet)
+    roomy = replace(REFERENCE, kv_capacity_tokens=200_000)
+    policy = NestedWait(segments=3).from_fluid(workload, Fleet(roomy))
     needed = math.ceil(policy.settings["memory_tokens"] + policy.settings["buffer_tokens"])
-    exact = Fleet(replace(REFERENCE, kv_capacity_tokens=needed))
-    assert simulate(workload, exact, policy).preemptions.sum() == 0
-    short = Fleet(replace(REFERENCE, kv_capacity_tokens=max(needed // 6, 520)))
-    assert simulate(workload, short, policy, check=True).preemptions.sum() > 0
+    evicted = [
+        simulate(workload, Fleet(replace(roomy, kv_capacity_tokens=memory)), policy).preemptions.sum()
+        for memory in (needed, needed // 2)
+    ]
+    assert evicted[0] == 0
+    assert evicted[1] > 100
 
 
 @pytest.mark.parametrize(
@@ -174,7 +176,7 @@ def test_more_memory_than_required_means_no_eviction():
         ((20, 40), (4, 2), "longest output takes 50 decode steps"),
         ((20, 50, 60), (4, 2, 1), "longest output takes 50 decode steps"),
         ((20, 50), (4,), "2 cuts, 1 thresholds"),
-        ((20, 50), (4, 0), "whole numbers >= 1"),
+        ((20, 50), (4, 0), r"thresholds = \(4, 0\): must be a tuple of 1 or more whole numbers"),
         ((50, 20), (4, 2), "longest output takes 50 decode steps"),
     ],
 )
@@ -220,33 +222,17 @@ def test_one_output_length_needs_no_cut():
 
 
 @pytest.mark.parametrize(
-    ("field", "value"),
-    [("segments", 0), ("segments", 1.5), ("overflow_probability", 0.0), ("overflow_probability", 1.0)],
-)
-def test_parameters_out_of_range_are_refused(field, value):
-    """Claim: the message names the field and its value."""
-    with pytest.raises(InputError, match=f"= {re.escape(str(value))}"):
-        NestedWait(**{field: value})
-
-
-@pytest.mark.parametrize(
     ("fields", "message"),
     [
         ({"cuts": (20, 20)}, "increase strictly"),
         ({"cuts": (20,)}, "1 cuts, 2 thresholds"),
-        ({"survival": (0.0,)}, "0 < p <= 1"),
-        ({"prompt_tokens": (0.0, 1.0)}, "finite and > 0"),
+        ({"survival": (0.0,)}, "p_2 = 0.0: must be a finite number > 0 and <= 1"),
+        ({"prompt_tokens": (0.0, 1.0)}, "segment 1 = 0.0: must be a finite number > 0"),
         ({"stage_iterations": 2}, "divide every cut"),
-        ({"occupancy": (0.5,)}, "L shares"),
+        ({"occupancy": (0.5,)}, "2 shares"),
     ],
 )
 def test_segments_that_cannot_be_are_refused(fields, message):
     """Claim: every field of the segments is checked."""
     with pytest.raises(InputError, match=message):
         replace(NestedSegments((20, 50), (20, 8), (0.3,), (512, 512)), **fields)
-
-
-def test_a_risk_that_is_none_is_refused():
-    """Claim: the horizon is finite and positive."""
-    with pytest.raises(InputError, match="horizon_iterations = inf"):
-        OverflowRisk(horizon_iterations=math.inf)

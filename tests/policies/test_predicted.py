@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from instances import build, random_workload, seeds, services, tight_hardware
+from instances import build, edge_of_memory, random_workload, seeds, services, tight_hardware
+from laws import assert_exact
 
 from orsched import Fleet, Hardware, Information, Workload, simulate
 from orsched.errors import InputError
@@ -13,8 +14,8 @@ from orsched.service import Affine
 from policies import RECIPES
 from policies.predictors import Empirical, Interval, Noise, Oracle, build_predictor
 
-TIMES = ("first_scheduled_s", "first_token_s", "completion_s", "busy_s", "batch_s", "kv_token_s")
 KNOWING = sorted(name for name, recipe in RECIPES.items() if recipe.information > Information.NONE)
+TOLD_THE_TRUTH = [name for name in KNOWING if RECIPES[name].information is not Information.PREDICTED]
 PREDICTORS = (Noise(1.0), Noise(0.3), Interval(0.2), Empirical("multi_cls"))
 
 
@@ -30,16 +31,6 @@ class Constant:
         return Predictions.of(np.full(len(workload), self.tokens))
 
 
-def assert_law(workload, fleet, policy):
-    run = simulate(workload, fleet, policy, seed=5, check=True)
-    assert np.isfinite(run.completion_s).all()
-    single = simulate(workload, fleet, policy, seed=5, epoch_limit=1)
-    for column in TIMES:
-        np.testing.assert_allclose(getattr(run, column), getattr(single, column), rtol=1e-9, atol=1e-12)
-    np.testing.assert_array_equal(run.preemptions, single.preemptions)
-    return run
-
-
 @pytest.mark.parametrize("name", KNOWING)
 @settings(max_examples=25)
 @given(services, seeds, st.sampled_from([1, 16]), st.sampled_from(PREDICTORS))
@@ -49,8 +40,8 @@ def test_wrong_predictions_lose_nobody_and_keep_the_exactness_law(name, service,
     workload = random_workload(seed)
     fleet = Fleet(tight_hardware(service, seed, block))
     policy = build(name, workload, fleet)
-    if policy is not None:
-        assert_law(workload, fleet, policy.predicted_by(predictor))
+    assume(policy is not None)
+    assert_exact(workload, fleet, policy.predicted_by(predictor))
 
 
 @pytest.mark.parametrize("name", KNOWING)
@@ -60,24 +51,18 @@ def test_wrong_predictions_lose_nobody_and_keep_the_exactness_law(name, service,
 def test_predictions_of_one_token_and_of_any_number(name, tokens, seed):
     """Claim: the two extremes, everything ends at once and nothing ever ends, lose nobody where memory is just the
     longest request; a prediction beyond the memory counts as what the memory allows."""
-    rng = np.random.default_rng(seed)
-    workload = Workload.of(np.cumsum(rng.exponential(0.3, 14)), rng.integers(1, 15, 14), rng.integers(1, 25, 14))
-    block = int(rng.choice([1, 7, 16]))
-    longest = int((workload.input_tokens + workload.output_tokens).max() - 1)
-    fleet = Fleet(Hardware("edge", Affine(0.01, 1e-5, 1e-5, 1e-6), -(-longest // block) * block, 8, block))
-    policy = build(name, workload, fleet)
-    if policy is not None:
-        assert_law(workload, fleet, policy.predicted_by(Constant(tokens)))
+    workload, edge = edge_of_memory(seed, (1, 7, 16)[seed % 3])
+    policy = build(name, workload, Fleet(edge))
+    assume(policy is not None)
+    assert_exact(workload, Fleet(edge), policy.predicted_by(Constant(tokens)))
 
 
-@pytest.mark.parametrize("name", KNOWING)
+@pytest.mark.parametrize("name", TOLD_THE_TRUTH)
 def test_the_truth_as_prediction_is_the_truth(name):
     """Claim: with the oracle as predictor the run is the same, bit for bit; tables say that it was predicted."""
     workload = random_workload(4)
     fleet = Fleet(tight_hardware(Affine(0.012, 60e-6, 50e-6, 0.12e-6), 4, 16))
     policy = build(name, workload, fleet)
-    if policy is None or policy.information is Information.PREDICTED:
-        return
     predicted = policy.predicted_by(Oracle())
     assert predicted.information.label == "predicted"
     assert predicted.settings["predictor"] == "oracle"
@@ -107,7 +92,7 @@ def test_outgrowing_a_reservation_preempts_the_latest_admitted():
     truthful = RECIPES["sjf"].build(workload, fleet)
     assert simulate(workload, fleet, truthful).completion_s.tolist() == [6.0, 12.0]
     policy = truthful.predicted_by(Constant(2))
-    run = assert_law(workload, fleet, policy)
+    run = assert_exact(workload, fleet, policy)
     assert run.preemptions.tolist() == [0, 1]
     assert run.completion_s.tolist() == [6.0, 9.0]
 

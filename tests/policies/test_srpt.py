@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from instances import AFFINE, HINGED, REFERENCE, random_workload, seeds, services, tight_hardware
+from laws import assert_exact
 
 from orsched import Fleet, Hardware, Policy, Workload, hardware, simulate
 from orsched.errors import InputError
@@ -14,7 +15,7 @@ from orsched.service import Batch, Hinged
 from orsched.workloads import workload_source
 from policies import RECIPES, build
 from policies.parts.prompt_price import PromptPrice
-from policies.srpt import ShortestRemaining, srpt
+from policies.srpt import srpt
 
 LLAMA = hardware("llama2-7b/a100-80g")
 
@@ -49,11 +50,7 @@ def test_never_preempts_and_loses_nobody_with_many_tiny_chunks(seed, hinge, bloc
     service = Hinged(0.001, 1e-5, 5e-5, 1e-6, hinge, 1e-3, 1e-8, 2e-8, 1e-7)
     workload = random_workload(seed, n=40)
     fleet = Fleet(tight_hardware(service, seed, block))
-    policy = srpt(workload, fleet)
-    run = simulate(workload, fleet, policy, check=True)
-    assert run.preemptions.sum() == 0
-    single = simulate(workload, fleet, policy, epoch_limit=1)
-    np.testing.assert_allclose(run.completion_s, single.completion_s, rtol=1e-9)
+    assert assert_exact(workload, fleet, srpt(workload, fleet)).preemptions.sum() == 0
 
 
 def test_prompts_are_whole_where_tokens_have_one_price():
@@ -140,14 +137,6 @@ def test_beats_the_others_on_mean_latency(name, workload):
                 continue
             latency[other] = simulate(path, fleet, policy).latency_s.mean()
         assert latency["srpt"] <= 1.001 * min(latency.values()), latency
-
-
-def test_impossible_parameters_are_refused():
-    """Claim: the message names the parameter."""
-    with pytest.raises(InputError, match="max_num_seqs = 0"):
-        ShortestRemaining(AFFINE, 0)
-    with pytest.raises(InputError, match=r"stretch = 0\.9"):
-        ShortestRemaining(AFFINE, 8, 0.9)
 
 
 def test_obeys_the_seats_of_the_hardware():

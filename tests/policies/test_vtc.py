@@ -10,7 +10,6 @@ from instances import random_workload, seeds, services, tight_hardware
 from laws import assert_exact
 
 from orsched import Fleet, Hardware, RequestClass, Workload, simulate
-from orsched.errors import InputError
 from orsched.service import Affine
 from policies.orca import orca
 from policies.parts.client_queues import ClientQueues
@@ -208,18 +207,3 @@ def test_the_law_holds_for_any_number_of_clients(seed, service, block, count, we
     weights = {k: float(rng.uniform(0.2, 3)) for k in range(count)} if weighted else None
     run = assert_exact(workload, Fleet(tight_hardware(service, seed, block)), vtc(weights=weights))
     assert run.preemptions.sum() == 0
-
-
-@pytest.mark.parametrize(
-    ("wrong", "message"),
-    [
-        ({"input_price": 0.0}, "input_price = 0.0"),
-        ({"output_price": -1.0}, "output_price = -1.0"),
-        ({"weights": {3: 0.0}}, r"weights\[3\] = 0.0"),
-        ({"max_num_seqs": 0}, "max_num_seqs = 0"),
-    ],
-)
-def test_impossible_parameters_are_refused(wrong, message):
-    """Claim: the message names the parameter."""
-    with pytest.raises(InputError, match=message):
-        vtc(**wrong)

@@ -56,7 +56,7 @@ def test_balanced_toy_of_the_paper():
     [
         ([5], "violate M\\^pi <= C: 15 KV tokens"),
         ([3], "violate Delta\\^pi <= n_j / lambda_j"),
-        ([0], "whole numbers >= 1"),
+        ([0], "threshold of class 0 = 0"),
         ([4, 4], "2 thresholds for 1 classes"),
     ],
 )

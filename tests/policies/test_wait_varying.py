@@ -9,13 +9,15 @@ from hypothesis import strategies as st
 from instances import REFERENCE
 
 from fluid.trajectory.profile import RateProfile
-from orsched import Fleet, Workload, hardware, simulate
+from orsched import Fleet, Hardware, Workload, hardware, simulate
 from orsched.errors import InputError
+from orsched.service import Affine
 from orsched.workloads import PiecewisePoisson, Poisson
 from policies import Wait
 from policies.parts.bins import LengthBins
 from policies.wait import NestedWait
 from policies.wait.nested_law import NestedLaw
+from policies.wait.profile import class_profiles, cycle_memory_tokens, cycle_s
 from policies.wait.varying import VaryingRates, collect_s, largest_survival
 from policies.wait.windows import Windows
 
@@ -178,6 +180,57 @@ def test_classes_follow_the_mix_of_their_time():
     short, long = varying.windows_by_class(LengthBins((), (22,)))
     assert short.highest_rate_per_s == pytest.approx(15 * 0.9, rel=0.05)
     assert long.highest_rate_per_s == pytest.approx(10 * 0.9, rel=0.05)
+
+
+def mix(prompt, long_tenths, rows):
+    """Prompts of one length, 20 or, so many tenths of them, 50 decode steps; `rows` requests."""
+    outputs = np.tile([51] * long_tenths + [21] * (10 - long_tenths), rows // 10)
+    return Workload.of(np.arange(float(rows)), np.full(rows, prompt), outputs)
+
+
+DAY = RateProfile((0.0, 100.0), (3.0, 1.0), 200.0)
+ROOMY = Fleet(Hardware("roomy", Affine.wait(0.01, 4e-7), 137_000, 256))
+
+
+@pytest.mark.parametrize("make", [Wait, NestedWait])
+def test_how_many_requests_a_sample_has_does_not_matter(make):
+    """Claim: mixes that differ in prompts and outputs give the same policy from samples of 10 and 1,000 requests as of
+    1,000 and 10."""
+    left, right = (
+        make().from_profile(DAY, [mix(20, 3, first), mix(4000, 6, second)], ROOMY).settings
+        for first, second in ((10, 1000), (1000, 10))
+    )
+    for key in ("thresholds", "stage_iterations", "bins" if make is Wait else "cuts"):
+        assert left[key] == right[key]
+    for key in ("cycle_s", "memory_tokens"):
+        assert left[key] == pytest.approx(right[key])
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_conditions_hold_for_whatever_mixture_is_present(share):
+    """Claim: of the requests of one step and the other, in any mixture, memory and cycle of the thresholds are no more
+    than the settings say; those settings satisfy the conditions; and for the step with long prompts they are met."""
+    steps = [mix(20, 3, 10), mix(4000, 6, 1000)]
+    rows = [int(1000 * (1 - share)), int(1000 * share)]
+    parts = [mix(20, 3, rows[0]), mix(4000, 6, rows[1])] if 0 < share < 1 else [mix((20, 4000)[share > 0], 6, 1000)]
+    columns = ("input_tokens", "output_tokens")
+    mixture = Workload.of(np.arange(1000.0), *(np.concatenate([getattr(p, c) for p in parts]) for c in columns))
+
+    policy = Wait().from_profile(DAY, steps, ROOMY)
+    found, bins = policy.settings, policy.classify
+    profiles = class_profiles(mixture, bins.classify(mixture), bins.count, 1)
+    n, g = found["thresholds"], found["stage_iterations"]
+    assert cycle_memory_tokens(profiles, n, g, 1) <= found["memory_tokens"] * (1 + 1e-12)
+    assert cycle_s(ROOMY.hardware.service, profiles, n, g) <= found["cycle_s"] * (1 + 1e-12)
+    assert found["memory_tokens"] <= 137_000
+
+    found = NestedWait().from_profile(DAY, steps, ROOMY).settings
+    segments = NestedLaw.of(mixture).full(tuple(found["cuts"]), tuple(found["thresholds"]), found["stage_iterations"])
+    assert segments.memory_tokens <= found["memory_tokens"] * (1 + 1e-12)
+    assert segments.cycle_s(ROOMY.hardware.service) <= found["cycle_s"] * (1 + 1e-12)
+    assert max(segments.survival) <= max(found["survival"])
+    if share == 1:
+        assert segments.memory_tokens == pytest.approx(found["memory_tokens"])
 
 
 def test_laws_of_lengths_need_no_arrival_times():

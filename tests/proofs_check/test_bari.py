@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from proofs_check.bari_rad import EXAMPLE, rate_slack, requests_per_s, tile_slack, tiled
-from proofs_check.token_queue import rad
+from proofs_check.models.token_queue import rad
 
 
 def test_the_example_by_hand():

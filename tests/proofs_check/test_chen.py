@@ -16,8 +16,8 @@ from proofs_check.chen_intervals import (
 
 def test_expressions_by_hand():
     """Claim: both are 1 at alpha = 1; at 1/4 they are 4 (1 + 2) / 2 = 6 and 4 (1 + 4) / 2 = 10."""
-    assert (lower_expression(1), upper_expression(1), log_expression(1)) == (1, 1, 2)
-    assert (lower_expression(0.25), upper_expression(0.25), log_expression(0.25)) == (6, 10, 6)
+    assert (lower_expression(1), upper_expression(1), log_expression(1)) == (1, 1, 1)
+    assert (lower_expression(0.25), upper_expression(0.25), log_expression(0.25)) == (6, 10, 3)
 
 
 def test_two_lengths_by_hand():

@@ -8,7 +8,7 @@ from planted_claims import PLANTED
 
 from orsched.errors import InputError, UnknownNameError
 from proofs_check import CLAIMS, check, claims_named, get_claim, registry
-from proofs_check.wait_theta import theta_root
+from proofs_check.wait.theta import theta_root
 
 
 def expected(claim):
@@ -20,7 +20,7 @@ def test_claim_has_the_verdict_it_should(name):
     """Claim: a quick check finds what is true true and what is false false; its witness is plain and fits a screen."""
     verdict = check(CLAIMS[name], quick=True)
     assert verdict.outcome == expected(CLAIMS[name]), (verdict.slack, verdict.witness)
-    assert len(json.dumps(verdict.witness, allow_nan=False)) < 4_000
+    assert len(json.dumps(verdict.witness, allow_nan=False)) < 8_000
 
 
 @pytest.mark.slow
@@ -33,22 +33,23 @@ def test_claim_has_the_verdict_it_should_on_all_instances(name):
     assert verdict.instances >= check(CLAIMS[name], seed=1, quick=True).instances
 
 
+CAUGHT_BY_THE_FULL_CHECK: set[str] = set()
+"""Planted variants that the quick check may miss."""
+
+
 @pytest.mark.parametrize("name", PLANTED)
 def test_planted_false_variants_are_caught(name):
-    """Claim: a wrong constant or a dropped term makes a claim fail, with a witness: at once, or on all instances."""
+    """Claim: a wrong constant or a dropped term makes the quick check fail, with a witness; a few need the full one."""
     planted = PLANTED[name][1](get_claim(name))
-    verdict = check(planted, quick=True)
-    if verdict.outcome == "holds":
-        verdict = check(planted)
+    verdict = check(planted, quick=name not in CAUGHT_BY_THE_FULL_CHECK)
     assert verdict.outcome == "fails"
     assert verdict.slack < 0
     assert verdict.witness
 
 
-def test_every_rule_and_every_paper_has_planted_variants():
-    """Claim: the test above covers every claim that is not about WAIT's heavy traffic, and every rule."""
-    assert {type(get_claim(name).rule) for name in PLANTED} == {type(claim.rule) for claim in CLAIMS.values()}
-    assert PLANTED.keys() >= {name for name in CLAIMS if not name.startswith(("wait", "nested-wait"))}
+def test_every_paper_has_planted_variants():
+    """Claim: the test above covers every claim that is not about WAIT; the others are in test_wait_planted.py."""
+    assert PLANTED.keys() >= {name for name in CLAIMS if not name.startswith("wait-")}
 
 
 def test_a_claim_known_to_be_false_must_have_a_witness():
@@ -78,8 +79,25 @@ def test_claims_are_found_by_name_and_by_first_words():
     for misspelt in ("wait-two-stability-form", "wait-two-stability-form-"):
         with pytest.raises(UnknownNameError, match="wait-two-stability-forms"):
             claims_named(misspelt)
-    with pytest.raises(UnknownNameError):
-        claims_named("kon")
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("kon", "'kong'"),
+        ("WAIT", "'wait'"),
+        ("nested-wait", "'wait-nested'"),
+        ("", "begin with bari, chen, "),
+        ("foo", "begin with"),
+    ],
+)
+def test_a_name_that_is_none_gets_the_nearest_in_one_line(name, nearest):
+    """Claim: a misspelt first word, the wrong case, and nothing at all are answered in one line."""
+    with pytest.raises(UnknownNameError) as error:
+        claims_named(name)
+    assert nearest in str(error.value)
+    assert "\n" not in str(error.value)
+    assert len(str(error.value)) < 150
 
 
 @pytest.mark.parametrize(

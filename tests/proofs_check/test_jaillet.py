@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from fluid.hindsight import check_schedule, constructed, mc_sf_starts, svf_starts, total_latency
-from proofs_check.bursts import as_rounds
 from proofs_check.jaillet_lower_bounds import ONLINE, equal_prompts, forced_ratio, lazy, unequal_prompts
 from proofs_check.jaillet_mc_sf import formula, mc_sf_latency, ratio_to_constructed
-from proofs_check.round_optimum import burst_optimum
+from proofs_check.models.bursts import as_rounds
+from proofs_check.models.round_optimum import burst_optimum
 
 SIX = {"M": 6, "prompts": [0] * 6, "outputs": [2, 2, 2, 3, 3, 3]}
 

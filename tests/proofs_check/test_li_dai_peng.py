@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from proofs_check.li_dai_peng_stability import POINT_C, backlog_limit, indivisible_system, load_slack, run
-from proofs_check.token_queue import WORK_CONSERVING
+from proofs_check.models.token_queue import WORK_CONSERVING
 
 
 def test_point_c_by_hand():

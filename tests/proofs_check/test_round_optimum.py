@@ -4,8 +4,8 @@ from hypothesis import given
 from round_instances import optimum, round_instances
 
 from fluid.hindsight import RoundInstance, simple_bound
-from proofs_check.bursts import as_rounds, tiny_bursts, tiny_equal_prompts
-from proofs_check.round_optimum import burst_optimum
+from proofs_check.models.bursts import as_rounds, tiny_bursts, tiny_equal_prompts
+from proofs_check.models.round_optimum import burst_optimum
 
 
 def test_three_requests_by_hand():

@@ -9,7 +9,7 @@ from scipy.stats import binom
 
 from orsched.errors import InputError
 from proofs_check import Claim, check
-from proofs_check.rules import Always, Exhaustive, Near, OnAverage, Once, Rarely
+from proofs_check.rules import Always, Each, Exhaustive, Near, OnAverage, Once, Rarely
 
 RUNS = 1_000
 ONCE_IN_A_MILLION = 1e-6
@@ -31,6 +31,8 @@ def claim(rule, sample, inequality=lambda instance: instance["x"], **more):
 
 TEN = [{"x": float(x)} for x in range(-2, 8)]
 
+EACH = Each(lambda error: Rarely(0.1, error=error), 2, 2)
+
 TRUE_AND_FALSE = {
     "always": (claim(Always(), lambda rng: {"x": float(rng.random())}), claim(Always(), event(0.05))),
     "exhaustive": (
@@ -44,6 +46,10 @@ TRUE_AND_FALSE = {
     "on average": (claim(OnAverage(0.2), normal(0)), claim(OnAverage(0.2), normal(-0.2))),
     "near": (claim(Near(0.2), normal(0)), claim(Near(0.2), normal(0.2))),
     "rarely": (claim(Rarely(0.1), event(0.1)), claim(Rarely(0.1), event(0.2))),
+    "each": (
+        claim(EACH, lambda rng: {"system": int(rng.integers(2)), **event(0.1)(rng)}),
+        claim(EACH, lambda rng: {"system": int(rng.integers(2)), **event(0.2)(rng)}),
+    ),
 }
 
 
@@ -114,6 +120,51 @@ def test_wrong_answers_are_as_rare_as_stated(rule, true, false):
     assert decided > 0.7 * 2 * RUNS
 
 
+@pytest.mark.parametrize("sign", [1, -1], ids=["tail above", "tail below"])
+@pytest.mark.parametrize(
+    ("rule", "edges"), [(OnAverage(0.2, quick_most=512), (-0.2,)), (Near(0.2, quick_most=512), (-0.2, 0.2))]
+)
+def test_the_default_error_is_kept_within_a_factor_of_two_for_exponential_slacks(rule, edges, sign):
+    """Claim: skewness 2, either tail: at most 2 in a thousand wrong answers where 1 is stated."""
+
+    def exponential(mean):
+        return lambda rng: {"x": mean + sign * (rng.exponential() - 1)}
+
+    assert rule.error == 1e-3
+    assert_at_most(outcomes(rule, exponential(0.0)).count(False), 2 * rule.error)
+    for mean in edges:
+        assert_at_most(outcomes(rule, exponential(mean)).count(True), 2 * rule.error)
+
+
+def of_system(*probabilities):
+    """A sampler of violations whose probability depends on the system."""
+
+    def sample(rng):
+        system = int(rng.integers(len(probabilities)))
+        return {"system": system, "x": -1.0 if rng.random() < probabilities[system] else 1.0}
+
+    return sample
+
+
+def test_a_statement_about_each_system_is_not_saved_by_the_others():
+    """Claim: violations in half the draws of one system of four are 12.5% in all, but are found out."""
+    one_bad = of_system(0.0, 0.0, 0.5, 0.0)
+    assert check(claim(Rarely(0.2), one_bad)).outcome == "holds"
+    each = Each(lambda error: Rarely(0.2, error=error), 4, 2)
+    verdict = check(claim(each, one_bad))
+    assert (verdict.outcome, verdict.witness["system"], verdict.confidence) == ("fails", 2, 1 - 1e-3)
+    assert check(claim(each, one_bad), quick=True).outcome == "holds", "the first two systems alone"
+    assert check(claim(each, of_system(0.2, 0.2, 0.2, 0.0))).outcome == "holds"
+
+
+def test_one_undecided_system_leaves_the_statement_undecided():
+    """Claim: undecided is neither true nor false, unless another system is false."""
+    each = Each(lambda error: Rarely(0.2, most=40, error=error), 2, 2)
+    for probabilities, false in (((0.0, 0.3), False), ((1.0, 0.3), True)):
+        draws = (((x := of_system(*probabilities)(rng))["x"], x) for rng in [np.random.default_rng(0)] for _ in count())
+        assert each.decide(draws, False).true is (False if false else None)
+
+
 def test_always_catches_as_often_as_it_says():
     """Claim: a statement false on 1% of the draws is caught with the confidence reported."""
     rule = Always(instances=100)
@@ -143,9 +194,10 @@ def test_too_few_draws_leave_a_statement_undecided():
 
 def test_equal_slacks_do_not_decide_early():
     """Claim: a mean of draws that are all equal is not believed before the last look, as rare values may be missing."""
-    verdict = check(claim(OnAverage(0.1, most=512), lambda rng: {"x": 1.0}))
-    assert (verdict.outcome, verdict.instances) == ("holds", 512)
-    rare = claim(OnAverage(0.1, most=4_096), lambda rng: {"x": 0.01 - 100 * (rng.random() < 0.01)})
+    for value in (1.0, 0.1, 0.3, -0.01, -0.19, 12345.678):
+        verdict = check(claim(OnAverage(0.2, most=512), lambda rng, value=value: {"x": value}))
+        assert (verdict.outcome, verdict.instances) == ("holds", 512), value
+    rare = claim(OnAverage(0.1, most=4_096), lambda rng: {"x": 0.1 - 100 * (rng.random() < 0.01)})
     assert check(rare).outcome == "fails"
 
 

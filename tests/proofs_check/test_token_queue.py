@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proofs_check.token_queue import SCHEDULERS, WORK_CONSERVING, Batch, batches, staircase
+from proofs_check.models.token_queue import SCHEDULERS, WORK_CONSERVING, Batch, batches, staircase
 
 
 def run(arrivals, prefill, decode, scheduler, budget, time):

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from policies.wait.drift import OverflowRisk
 from policies.wait.segments import NestedSegments
 from proofs_check.heavy_traffic.laws import binomial_law, firing, laws, means_after, passage, poisson_law, reflected
-from proofs_check.nested_wait_memory import stage_sum
-from proofs_check.wait_coupling import backlogs
-from proofs_check.wait_delay_bound import least_work
-from proofs_check.wait_fcfs import SAFE, demands, safe_probability
+from proofs_check.wait.coupling import backlogs
+from proofs_check.wait.delay_bound import least_work
+from proofs_check.wait.fcfs import SAFE, demands, safe_probability
+from proofs_check.wait.nested_memory import stage_sum
 
 COIN = np.array([0.5, 0.0, 0.5])
 """Nobody or two arrive."""

@@ -27,6 +27,18 @@ def random_workload(seed: int, n: int = 60, longest_prompt: int = 300, longest_o
     )
 
 
+def edge_of_memory(
+    seed: int, block_tokens: int = 1, most_extra: int = 0, service: object = AFFINE, n: int = 14, seats: int = 8
+) -> tuple[Workload, Hardware]:
+    """A workload, and hardware whose memory is just its longest request or up to `most_extra` tokens more."""
+    rng = np.random.default_rng(seed)
+    gaps = rng.exponential(rng.choice([0.01, 0.05, 0.3]), n)
+    workload = Workload.of(np.cumsum(gaps), rng.integers(1, 15, n), rng.integers(1, 25, n))
+    longest = int((workload.input_tokens + workload.output_tokens).max() - 1)
+    capacity = -(-longest // block_tokens) * block_tokens + int(rng.integers(0, most_extra + 1))
+    return workload, Hardware("edge", service, capacity, seats, block_tokens)  # type: ignore[arg-type]
+
+
 def tight_hardware(service: object, seed: int, block_tokens: int) -> Hardware:
     """Memory and batch size small enough to bind, large enough for the longest request."""
     rng = np.random.default_rng(seed)
@@ -40,14 +52,17 @@ def tight_hardware(service: object, seed: int, block_tokens: int) -> Hardware:
 
 
 def build(name: str, workload: Workload, fleet: Fleet) -> Policy | None:
-    """The named policy with its defaults, planned for load 0.3; None where its conditions cannot be met even there.
+    """The named policy with its defaults, planned for load 0.3, or 0.1; None where its conditions hold at neither.
 
-    The workload itself may load the fleet far beyond that: laws must hold for a badly planned policy too.
+    The workload itself may load the fleet far beyond that: laws must hold for a badly planned policy too. None is for
+    memory that is too small for Nested WAIT's stages (one in ten of `tight_hardware`).
     """
-    try:
-        return RECIPES[name].build(workload.at_load(0.3, fleet), fleet)
-    except InputError:
-        return None
+    for load in (0.3, 0.1):
+        try:
+            return RECIPES[name].build(workload.at_load(load, fleet), fleet)
+        except InputError:
+            continue
+    return None
 
 
 def small_variants() -> list[Policy]:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 
@@ -19,12 +20,12 @@ from proofs_check import (
     li_dai_peng_stability,
     nie_si_zhou_capacity,
     planning_bounds,
-    wait_fluid,
-    wait_theta,
     wang_sorted_f,
 )
 from proofs_check.claim import Claim
-from proofs_check.round_optimum import burst_optimum
+from proofs_check.models.round_optimum import burst_optimum
+from proofs_check.wait import fluid as wait_fluid
+from proofs_check.wait import theta as wait_theta
 
 
 def inequality(slack) -> Callable[[Claim], Claim]:
@@ -65,6 +66,15 @@ def balance_without_overhead(x):
     return -abs(x["d1"] * found.memory_tokens / found.iteration_s - 1)
 
 
+def iteration_without_prefill(x):
+    """WAIT's iteration with the l' decode stages alone."""
+    rho = x["d1"] * sum(
+        rate * (k * length + k * (k + 1) / 2)
+        for rate, length, k in zip(x["rates"], x["prompts"], x["decodes"], strict=True)
+    )
+    return -abs(equilibrium(wait_fluid._classes(x), wait_fluid._fleet(x)).iteration_s * (1 - rho) / x["d0"] - 1)
+
+
 def forms_without_growth(x):
     """WAIT's stability region with iterations of d0, whatever they hold."""
     fits = equilibrium(wait_fluid._classes(x), wait_fluid._fleet(x)).fits
@@ -84,9 +94,10 @@ def published_area(prompts, outputs):
 PLANTED: dict[str, tuple[str, Callable[[Claim], Claim]]] = {
     "wait-equilibrium-closed-form": ("S without the growth of the cache", domain(without_growth)),
     "wait-equilibrium-balance": ("Delta* = d1 M*", inequality(balance_without_overhead)),
+    "wait-equilibrium-iteration": ("without the first stage", inequality(iteration_without_prefill)),
     "wait-two-stability-forms": ("sum(lambda S) <= C / d0", inequality(forms_without_growth)),
-    "nested-wait-theta-lower-bound": ("divided by n_k", inequality(wait_theta._slack_against("n"))),
-    "nested-wait-theta-first-version": ("as printed", as_printed),
+    "wait-nested-theta-lower-bound": ("divided by n_k", inequality(wait_theta._slack_against("n"))),
+    "wait-nested-theta-first-version": ("as printed", as_printed),
     "jaillet-mc-sf-upper-formula": (
         "constants of the lower bound",
         inequality(jaillet_mc_sf.mc_sf_within(1 / 6, 1 / 6)),
@@ -106,6 +117,10 @@ PLANTED: dict[str, tuple[str, Callable[[Claim], Claim]]] = {
     "li-token-rate": ("b0 need not divide b_max", drawn_from(li_dai_peng_stability.indivisible_system)),
     "li-work-conserving": ("every scheduler", drawn_from(li_dai_peng_stability.random_system)),
     "li-boundary-backlog": ("FasterTransformer too", domain(lambda x: {**x, "scheduler": "separate-phases"})),
+    "li-boundary-backlog-sharper": (
+        "b_max v / 2",
+        inequality(partial(li_dai_peng_stability.backlog_slack, limit=lambda budget, tokens: budget * tokens / 2)),
+    ),
     "li-point-c-load": (
         "one decode token fewer",
         lambda claim: replace(claim, cases=lambda: [li_dai_peng_stability.POINT_C | {"decode": 989}]),
@@ -148,7 +163,12 @@ PLANTED: dict[str, tuple[str, Callable[[Claim], Claim]]] = {
         "1 / alpha",
         inequality(chen_intervals.ratio_within(lambda a: 1 / a, chen_intervals.a_max_total)),
     ),
-    "chen-a-max-upper-any-memory": ("as printed", as_printed),
+    "chen-a-max-small-memory": (
+        "M = 4 u with alpha = 1/2 too",
+        lambda claim: replace(
+            claim, cases=lambda: [{"l": 1, "u": 2, "M": 8, "prompt": 0, "outputs": [2] * 20 + [1] * 50}]
+        ),
+    ),
     "chen-a-max-two-lengths": ("memory that is not K u", domain(lambda x: {**x, "M": x["M"] + x["u"] // 2})),
     "chen-a-min-log": (
         "A_max",

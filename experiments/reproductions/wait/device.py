@@ -11,7 +11,6 @@ from orsched.service import Batch, Hinged
 
 CALIBRATED = "llama2-7b/a100-80g"
 LINEAR_LMSYS = "llama2-7b/a100-80g-linear-lmsys"
-LINEAR_P512D20 = "llama2-7b/a100-80g-linear-p512d20"
 
 PIPELINE_S = {1: 0.0439, 2: 0.0832, 3: 0.1219, 4: 0.1669, 5: 0.2012}
 """Iteration times of the authors' balanced p512d20 pipeline by requests per stage, seconds.

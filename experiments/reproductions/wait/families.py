@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -23,6 +22,9 @@ CHUNK, WATERMARK = 512, 0.01
 AUTHORS = "nested-wait-c1"
 """The scheduler in the authors' repository, behind the rerun."""
 
+UNLIMITED = 10**9
+"""Token budget of a step that no batch reaches."""
+
 CAPPED = "cap-only"
 """The ablation: whole prompts beside all decodes, first come first served, nothing but the cap (ours)."""
 
@@ -39,7 +41,7 @@ def sarathi_512(cap: int, law: Workload, fleet: Fleet) -> Policy:
 
 def cap_only(cap: int, law: Workload, fleet: Fleet) -> Policy:
     """A token budget without limit under the cap: WAIT's batches without its waiting and without its stages."""
-    return replace(_with_cap(vllm_v1(sys.maxsize, cap), cap), name=CAPPED)
+    return replace(_with_cap(vllm_v1(UNLIMITED, cap), cap), name=CAPPED)
 
 
 def wait(cap: int, law: Workload, fleet: Fleet) -> Policy:

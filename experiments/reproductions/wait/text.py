@@ -6,13 +6,16 @@ import numpy as np
 
 import fluid
 from experiments.render.markdown import pipe_table
+from experiments.reproductions.cell import Cell
 from experiments.reproductions.comparisons import relative_gain
 from experiments.reproductions.study import Study
+from experiments.reproductions.verdict import interval
 from experiments.reproductions.wait.device import CALIBRATED, LINEAR_LMSYS, PIPELINE_S, Anchor, anchored_fleet
 from experiments.reproductions.wait.families import AUTHORS, CAPPED, CHUNK, WATERMARK
 from experiments.reproductions.wait.laws import lmsys_like, mean_volume, p512d20, p512d1000, two_types
 from experiments.reproductions.wait.theory import LMSYS_VOLUME
 from orsched.catalogue import hardware
+from orsched.estimate import Estimate
 from orsched.fleet import Fleet
 from orsched.gap_table import percent
 
@@ -23,15 +26,41 @@ def setup(study: Study) -> list[str]:
 
 
 def _ablation(study: Study) -> list[tuple[str, ...]]:
+    return [
+        (
+            cell.sweep,
+            f"{cell.point.rate_per_s:g}",
+            f"{cell.point.requests:,}",
+            cell.family,
+            *map(str, map(percent, gains)),
+        )
+        for cell, *gains in _gains(study)
+    ]
+
+
+def _summary(study: Study) -> str:
+    """How often a gain over Sarathi-Serve is also one over the cap alone."""
+    gains = _gains(study)
+    over_sarathi = [(cell, capped) for cell, capped, sarathi in gains if interval(sarathi)[0] > 0]
+    over_capped = [cell for cell, capped in over_sarathi if interval(capped)[0] > 0]
+    return (
+        f"Of the {len(gains)} rows, {len(over_sarathi)} have a mean below Sarathi-Serve's (interval above zero); in "
+        f"{len(over_capped)} of these it is below that of `{CAPPED}` too."
+    )
+
+
+def _gains(study: Study) -> list[tuple[Cell, Estimate, Estimate]]:
+    """Cells of WAIT and its relatives, with how much lower they are than the cap alone and than Sarathi-Serve."""
     rows = []
     for sweep in study.sweeps:
-        points = [point for point in sweep.points if len(sweep.caps) > 1 and sweep.family(CAPPED) is not None]
-        for point in points:
+        if len(sweep.caps) == 1 or sweep.family(CAPPED) is None:
+            continue
+        for point in sweep.points:
             cells = {cell.family: cell for cell in study.cells(sweep) if cell.point == point and cell.rows}
-            for name in [name for name in cells if "wait" in name]:
-                gains = (percent(relative_gain(cells[name], cells[other])) for other in (CAPPED, "sarathi"))
-                head = (sweep.name, f"{point.rate_per_s:g}", f"{point.requests:,}", name)
-                rows.append((*head, *map(str, gains)))
+            capped, sarathi = cells[CAPPED], cells["sarathi"]
+            rows += [
+                (c, relative_gain(c, capped), relative_gain(c, sarathi)) for c in cells.values() if "wait" in c.family
+            ]
     return rows
 
 
@@ -52,7 +81,8 @@ def _devices() -> list[str]:
         "ms) is never used: it is about 27 times the one behind their fluid table, almost surely the time of a whole "
         "run.",
         "Where the sweeps must stop, in requests per second: the planning LP's capacity (`fluid.capacity`, load 1), "
-        "where the fluid memory M\\* meets C, and the pole of the fluid model (`fluid.stability_limits`).",
+        "where the fluid memory M\\* meets C, and the pole of the fluid model (`fluid.stability_limits`). For the "
+        "LMSYS-like mix the largest batch, 256 requests, binds before the memory.",
         pipe_table(("lengths", "device", "capacity", "M* = C", "pole"), _limits()),
     ]
 
@@ -121,7 +151,7 @@ def remarks(study: Study) -> list[str]:
     """Paragraphs below the results."""
     return [
         "How much lower the mean latency is than that of two others, each with its best cap (95% intervals, paired by "
-        f"sample path; negative: higher). `{CAPPED}` shows what a cap alone does.",
+        f"sample path; negative: higher). `{CAPPED}` shows what a cap alone does. {_summary(study)}",
         pipe_table(
             ("sweep", "rate (1/s)", "requests", "policy", f"below {CAPPED} (%)", "below sarathi (%)"), _ablation(study)
         ),

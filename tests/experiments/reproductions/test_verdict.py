@@ -28,6 +28,7 @@ def estimated(mean, half_width):
         (1.85, None, estimated(1.82, 0.02), NO),
         (1.85, 0.33, estimated(1.85, 0.47), NOT_COMPARABLE),  # 0.47 is more than a quarter of 1.85
         (1.85, 0.33, estimated(1.85, None), NOT_COMPARABLE),  # one path has no interval
+        (0.0, None, estimated(0.5, 0.1), NO),
     ],
 )
 def test_a_mean_is_reproduced_within_our_interval_widened_by_its_sd(published, sd, ours, outcome):

@@ -106,20 +106,21 @@ class Fixed:
 
 def test_a_policy_sees_predictions_in_place_of_lengths():
     """Claim: point and interval are what the predictor said, the truth stays hidden, and a request that outlives its
-    prediction is known to need one token more than it has emitted."""
+    prediction is known to need one token more than it has emitted, in point and interval alike."""
     seen = []
 
     def batch(view):
         if view.waiting:
-            seen.append((view.output_tokens(0), view.output_interval(0)))
+            seen.append((view.emitted_tokens(0), view.output_tokens(0), view.output_interval(0)))
             return Plan((Chunk(0, 7),))
         if view.running:
-            seen.append((view.emitted_tokens(0), view.output_tokens(0)))
+            seen.append((view.emitted_tokens(0), view.output_tokens(0), view.output_interval(0)))
         return Plan(max_steps=1)
 
     policy = Policy("p", batch, information=Information.ORACLE).predicted_by(Fixed([3], [2], [4]))
     simulate(Workload.of([0.0], [7], [6]), Fleet(REFERENCE), policy)
-    assert seen == [(3, (2, 4)), (1, 3), (2, 3), (3, 4), (4, 5), (5, 6)]
+    ends = [(2, 4), (2, 4), (3, 4), (4, 4), (5, 5), (6, 6)]
+    assert seen == list(zip(range(6), [3, 3, 3, 4, 5, 6], ends, strict=True))
     assert policy.settings == {"predictor": "fixed"}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from itertools import accumulate, pairwise
+from typing import Any
 
 import numpy as np
 
@@ -45,6 +46,32 @@ def random_nested_system(rng: np.random.Generator) -> Instance:
     }
 
 
+_FIXED: tuple[dict[str, Any], ...] = (
+    {"prompt": 5, "cuts": [1, 2], "thresholds": [4, 2], "ratio": 0.8, "cycles": 300.0},
+    {"prompt": 3, "cuts": [1, 2, 4], "thresholds": [6, 5, 4], "ratio": 0.95, "cycles": 3000.0},
+    {"prompt": 6, "cuts": [1, 2], "thresholds": [6, 4], "ratio": 0.9, "cycles": 1000.0},
+)
+SYSTEMS = len(_FIXED)
+
+
+def fixed_system(rng: np.random.Generator, most: int, longest: float) -> Instance:
+    """A path of one of the first `most` fixed systems, over at most `longest` full iterations.
+
+    At the boundaries the drift ratio ``p_k n_{k-1} / n_k`` is 0.8 to 0.95; the entry is 99% busy.
+    """
+    system = int(rng.integers(most))
+    x = _FIXED[system]
+    return {
+        **x,
+        "system": system,
+        "survival": [x["ratio"] * after / before for before, after in pairwise(x["thresholds"])],
+        "busy": 0.99,
+        "d1_share": 0.1,
+        "cycles": min(x["cycles"], longest),
+        "path_seed": int(rng.integers(2**32)),
+    }
+
+
 def segments_of(x: Instance) -> NestedSegments:
     """Its segments."""
     prompts = (float(x["prompt"]),) * len(x["cuts"])
@@ -68,10 +95,13 @@ def path_of(x: Instance, beyond: float = 0.0) -> ArrivalPath:
     return draw_path(types_of(x), x["cycles"] + beyond, np.random.default_rng(x["path_seed"]))
 
 
-def requirement(x: Instance, buffer: float) -> int:
-    """KV tokens: ``M^pi`` and the share `buffer` of the boundary queues' part for overflow probability `OVERFLOW`."""
+def requirement(x: Instance, buffer: float, horizon: float) -> int:
+    """KV tokens: ``M^pi`` and the share `buffer` of the boundary queues' part for overflow probability `OVERFLOW`.
+
+    That part is computed for the share `horizon` of the system's horizon.
+    """
     segments = segments_of(x)
-    needed = segments.required_tokens(OverflowRisk(OVERFLOW, x["cycles"] / times_of(x)[0]))
+    needed = segments.required_tokens(OverflowRisk(OVERFLOW, horizon * x["cycles"] / times_of(x)[0]))
     return math.ceil(segments.memory_tokens + buffer * (needed - segments.memory_tokens))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from functools import partial
-from itertools import accumulate, pairwise
+from itertools import pairwise
 
 import numpy as np
 
@@ -15,8 +15,8 @@ from policies.wait.segments import NestedSegments
 from proofs_check.claim import Claim
 from proofs_check.heavy_traffic.laws import binomial_law, firing, means_after, passage, reflected
 from proofs_check.rules import Always, Exhaustive, Instance
-from proofs_check.wait_coupling import backlogs
-from proofs_check.wait_systems import PAPER
+from proofs_check.wait.coupling import backlogs
+from proofs_check.wait.systems import PAPER
 
 SOURCE = f"{PAPER}, memory requirement of Nested WAIT (journal revision)"
 
@@ -42,16 +42,6 @@ def closed_form_slack(x: Instance) -> float:
     cuts, n = tuple(x["cuts"]), tuple(x["thresholds"])
     segments = NestedSegments(cuts, n, (0.5,) * (len(n) - 1), (float(x["prompt"]),) * len(n))
     return -abs(segments.memory_tokens / stage_sum(x) - 1)
-
-
-def first_version_slack(x: Instance) -> float:
-    """The same for ``sum_k n_k (l + L'_k / 2) delta_k`` with ``L'_k = l'_1 + ... + l'_k``."""
-    widths = [b - a for a, b in pairwise((-1, *x["cuts"]))]
-    printed = sum(
-        n * (x["prompt"] + total / 2) * width
-        for n, total, width in zip(x["thresholds"], accumulate(x["cuts"]), widths, strict=True)
-    )
-    return -float(abs(printed / stage_sum(x) - 1))
 
 
 def _random_boundary(rng: np.random.Generator) -> Instance:
@@ -105,9 +95,12 @@ def dominating_slack(x: Instance, floor: int) -> float:
     return float(slack)
 
 
+_BOUNDARIES = ((20, 8, 0.3), (10, 5, 0.3), (4, 3, 0.5), (6, 5, 0.8), (12, 9, 0.7), (30, 16, 0.5), (3, 1, 0.3))
+"""Thresholds before and behind, and survival."""
+
+
 def _boundaries() -> Iterator[Instance]:
-    kinds = ((20, 8, 0.3), (10, 5, 0.3), (4, 3, 0.5), (6, 5, 0.8), (12, 9, 0.7), (30, 16, 0.5), (3, 1, 0.3))
-    return ({"n_before": before, "n": n, "p": p, "reviews": 2_000} for before, n, p in kinds)
+    return ({"n_before": before, "n": n, "p": p, "reviews": 2_000} for before, n, p in _BOUNDARIES)
 
 
 def mean_slack(x: Instance, thresholds: float) -> float:
@@ -120,22 +113,14 @@ def mean_slack(x: Instance, thresholds: float) -> float:
 
 CLAIMS = (
     Claim(
-        "nested-wait-memory-sum",
+        "wait-nested-memory-sum",
         "M^pi = sum_k n_k (l + sbar_k) delta_k is the sum of n_k (l + s) over all stages",
         SOURCE,
         _random_segments,
         closed_form_slack,
     ),
     Claim(
-        "nested-wait-memory-first-version",
-        "M^pi = sum_k n_k (l + L'_k / 2) delta_k, L'_k = l'_1 + ... + l'_k, is that sum",
-        f"{PAPER}, first version, with the journal revision's segments",
-        _random_segments,
-        first_version_slack,
-        known_false=True,
-    ),
-    Claim(
-        "nested-wait-dominating-walk",
+        "wait-nested-dominating-walk",
         "V <= Wt on every path, with survivors Y ~ Binomial(n_{k-1}, p_k), Wt_0 = n_k, Wt' = max(n_k, Wt + Y - n_k)",
         SOURCE,
         _random_boundary,
@@ -143,7 +128,7 @@ CLAIMS = (
         Always(300, 40),
     ),
     Claim(
-        "nested-wait-excursion",
+        "wait-nested-excursion",
         "P(max_{r <= B} (Wt_r - n_k) >= x) <= B exp(-theta_k x); exact probabilities, slack in their logarithm",
         SOURCE,
         _random_boundary,
@@ -151,8 +136,9 @@ CLAIMS = (
         Always(300, 40),
     ),
     Claim(
-        "nested-wait-boundary-mean",
-        "max_B E[V_B] <= n_k + E[(Y - n_k)^2] / (2 (n_k - n_{k-1} p_k)); exact, seven boundaries, B <= 2000",
+        "wait-nested-boundary-mean",
+        "max_B E[V_B] <= n_k + E[(Y - n_k)^2] / (2 (n_k - n_{k-1} p_k)); exact, B <= 2000, "
+        f"(n_(k-1), n_k, p_k) = {', '.join(map(str, _BOUNDARIES))}",
         SOURCE,
         None,
         partial(mean_slack, thresholds=1.0),

@@ -13,7 +13,7 @@ from policies.wait import Waiting
 from proofs_check.claim import Claim
 from proofs_check.heavy_traffic.thresholds import typed
 from proofs_check.rules import Always, Instance
-from proofs_check.wait_systems import PAPER, cycle_of, hardware_of, path_of, random_system, types_of
+from proofs_check.wait.systems import PAPER, cycle_of, hardware_of, path_of, random_system, types_of
 
 
 @dataclass(slots=True)

@@ -40,6 +40,16 @@ def random_system(rng: np.random.Generator) -> Instance:
     }
 
 
+SYSTEMS = 4
+
+
+def fixed_system(rng: np.random.Generator, most: int) -> Instance:
+    """A path of one of the first `most` of the `SYSTEMS` systems that `random_system` draws with the seeds 0, 1, ..."""
+    system = int(rng.integers(most))
+    x = random_system(np.random.default_rng(system))
+    return {**x, "system": system, "path_seed": int(rng.integers(2**32))}
+
+
 def types_of(x: Instance) -> list[PromptType]:
     """The types of a system."""
     return [PromptType(*kind) for kind in zip(x["rates"], x["prompts"], x["decodes"], strict=True)]

@@ -11,7 +11,7 @@ import numpy as np
 from proofs_check.claim import Claim
 from proofs_check.heavy_traffic.laws import firing, laws, mean_of, means_after, poisson_law, reflected
 from proofs_check.rules import Always, Exhaustive, Instance
-from proofs_check.wait_coupling import SOURCE, backlogs
+from proofs_check.wait.coupling import SOURCE, backlogs
 
 REVIEWS = 1_000
 """Most reviews of the critical case."""
@@ -88,7 +88,7 @@ def _exact(
     return Claim(name, statement, where, None, slack, Exhaustive(3, 1e-9), cases=cases)
 
 
-_BOX = f"mu <= 0.95 n, n <= 8, B <= {LONG}"
+_BOX = f"n = 1, 2, 4, 8, mu / n = 0.1, 0.3, 0.5, 0.8, 0.9, 0.95, B <= {LONG}"
 
 CLAIMS = (
     Claim(
@@ -101,21 +101,21 @@ CLAIMS = (
     ),
     _exact(
         "wait-critical-identity",
-        f"mu = n: E[W_B] = n E[number of reviews that start nothing]; exact, n <= 13, B <= {REVIEWS}",
+        f"mu = n: E[W_B] = n E[number of reviews that start nothing]; exact, n = 1, 2, 3, 5, 8, 13, B <= {REVIEWS}",
         SOURCE,
         _critical_cases,
         partial(identity_slack, factor=1.0),
     ),
     _exact(
         "wait-critical-backlog",
-        f"mu = n: E[W_B] - n <= sqrt(n) sum_{{k <= B}} k^(-1/2); exact, n <= 13, B <= {REVIEWS}",
+        f"mu = n: E[W_B] - n <= sqrt(n) sum_{{k <= B}} k^(-1/2); exact, n = 1, 2, 3, 5, 8, 13, B <= {REVIEWS}",
         SOURCE,
         _critical_cases,
         partial(critical_slack, factor=1.0),
     ),
     _exact(
         "wait-critical-backlog-root",
-        f"sqrt(n) sum_{{k <= B}} k^(-1/2) <= 2 sqrt(n B); exact, n <= 13, B <= {REVIEWS}",
+        f"sqrt(n) sum_{{k <= B}} k^(-1/2) <= 2 sqrt(n B); exact, n = 1, 2, 3, 5, 8, 13, B <= {REVIEWS}",
         SOURCE,
         _critical_cases,
         partial(square_root_slack, factor=2.0),

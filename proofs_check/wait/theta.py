@@ -31,14 +31,14 @@ def _slack_against(denominator: str) -> Callable[[Instance], float]:
 
 CLAIMS = (
     Claim(
-        "nested-wait-theta-lower-bound",
+        "wait-nested-theta-lower-bound",
         "theta_k >= 8 (n_k - n_{k-1} p_k) / n_{k-1}",
         f"{PAPER}, memory requirement of Nested WAIT (journal revision)",
         _random_segment,
         _slack_against("n_before"),
     ),
     Claim(
-        "nested-wait-theta-first-version",
+        "wait-nested-theta-first-version",
         "theta_k >= 8 (n_k - n_{k-1} p_k) / n_k",
         f"{PAPER}, first version: divides by n_k instead of n_(k-1)",
         _random_segment,

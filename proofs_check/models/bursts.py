@@ -17,18 +17,27 @@ def as_rounds(x: Instance) -> RoundInstance:
 
 
 def tiny_bursts(memories: range, most: int) -> Iterator[Instance]:
-    """Every burst of up to `most` requests that fit, for each memory; smallest first."""
+    """Every burst of up to `most` requests that fit, for each memory; in an order in which the first are a sample."""
+    found: list[Instance] = []
     for memory in memories:
         kinds = [(s, o) for o in range(1, memory + 1) for s in range(memory - o + 1)]
-        yield from _multisets(memory, kinds, most)
+        found.extend(_multisets(memory, kinds, most))
+    return _mixed(found)
 
 
 def tiny_equal_prompts(memories: range, most: int) -> Iterator[Instance]:
-    """Every burst of up to `most` requests with one prompt length and peaks of at most half the memory."""
+    """Every burst of up to `most` requests with one prompt length and peaks of at most half the memory, as mixed."""
+    found: list[Instance] = []
     for memory in memories:
         for prompt in range(memory // 2):
             kinds = [(prompt, o) for o in range(1, memory // 2 - prompt + 1)]
-            yield from _multisets(memory, kinds, most)
+            found.extend(_multisets(memory, kinds, most))
+    return _mixed(found)
+
+
+def _mixed(cases: list[Instance]) -> Iterator[Instance]:
+    """The same cases in a fixed random order."""
+    return (cases[index] for index in np.random.default_rng(0).permutation(len(cases)))
 
 
 def _multisets(memory: int, kinds: list[tuple[int, int]], most: int) -> Iterator[Instance]:
