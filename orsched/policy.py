@@ -101,6 +101,11 @@ class Policy:
         Which predicted number stands for the output length: `InstanceView.output_tokens`, queue keys and classes.
     settings : mapping
         Parameters and derived quantities (bins, thresholds) to print with results.
+
+    Raises
+    ------
+    InputError
+        Naming the field that is not so.
     """
 
     name: str
@@ -117,13 +122,13 @@ class Policy:
 
     def __post_init__(self) -> None:
         check_is(self, "name", str)
-        for field_, what in (("batch", "a function of the view"), ("route", "a function of the fleet's view")):
-            check_has(self, field_, what, "__call__")
+        for part, what in (("batch", "a function of the view"), ("route", "a function of the fleet's view")):
+            check_has(self, part, what, "__call__")
         check_is(self, "information", Information)
         check_whole(self, "num_classes", most=MOST_CLASSES)
-        for field_ in ("classify", "order"):
-            if getattr(self, field_) is not None:
-                check_has(self, field_, "a function of two lengths", "__call__")
+        for part in ("classify", "order"):
+            if getattr(self, part) is not None:
+                check_has(self, part, "a function of two lengths", "__call__")
         if self.num_classes > 1 and self.classify is None:
             raise InputError(f"policy {self.name!r} has {self.num_classes} classes and nothing to classify with")
         if self.num_cohorts is not None:

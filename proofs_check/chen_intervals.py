@@ -160,7 +160,7 @@ CLAIMS = (
         f"{PAPER} (rebuilt from flattened text); alpha <= 1/2 and M >= 4 (s + u) are restrictions of ours",
         _intervals((2, 4, 8, 16, 32, 64), (4, 6, 10)),
         ratio_within(upper_expression, a_max_total),
-        Always(quick_instances=40),
+        Always(quick_instances=150),
     ),
     Claim(
         "chen-a-max-small-memory",

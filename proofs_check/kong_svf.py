@@ -147,7 +147,7 @@ CLAIMS = (
         f"{PAPER}, Theorem 3.2 (servingQ/serQ); exact optimum of all bursts of up to 4 requests with alpha < 1, M <= 5",
         None,
         svf_within(guarantee, burst_optimum),
-        Exhaustive(200),
+        Exhaustive(1_500),
         cases=lambda: (x for x in tiny_bursts(range(2, 6), 4) if largest_share(x) < 1),
     ),
     Claim(

@@ -1,11 +1,14 @@
 """MC-SF's formulas, and the adversaries against online algorithms, by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from fluid.hindsight import check_schedule, constructed, mc_sf_starts, svf_starts, total_latency
+from proofs_check import check, get_claim
 from proofs_check.jaillet_lower_bounds import ONLINE, equal_prompts, forced_ratio, lazy, unequal_prompts
-from proofs_check.jaillet_mc_sf import formula, mc_sf_latency, ratio_to_constructed
+from proofs_check.jaillet_mc_sf import formula, mc_sf_latency, mc_sf_within, ratio_to_constructed
 from proofs_check.models.bursts import as_rounds
 from proofs_check.models.round_optimum import burst_optimum
 
@@ -81,3 +84,10 @@ def test_a_rule_that_looks_ahead_is_no_online_rule():
 
     with pytest.raises(AssertionError, match="cannot know"):
         forced_ratio(unequal_prompts, clairvoyant, 3)
+
+
+@pytest.mark.parametrize(("volumes", "outputs"), [(1536, 0), (0, 24)])
+def test_both_terms_of_the_upper_formula_are_needed(volumes, outputs):
+    """Claim: without either the full check finds a violation."""
+    claim = get_claim("jaillet-mc-sf-upper-formula")
+    assert check(replace(claim, inequality=mc_sf_within(volumes, outputs))).outcome == "fails"

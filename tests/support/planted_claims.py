@@ -160,8 +160,8 @@ PLANTED: dict[str, tuple[str, Callable[[Claim], Claim]]] = {
         inequality(chen_intervals.ordered(chen_intervals.lower_expression, lambda a: (1 + 1 / a) / a)),
     ),
     "chen-a-max-upper": (
-        "1 / alpha",
-        inequality(chen_intervals.ratio_within(lambda a: 1 / a, chen_intervals.a_max_total)),
+        "without the factor 1 / alpha",
+        inequality(chen_intervals.ratio_within(lambda a: (1 + 1 / a) / 2, chen_intervals.a_max_total)),
     ),
     "chen-a-max-small-memory": (
         "M = 4 u with alpha = 1/2 too",
