@@ -43,6 +43,6 @@ def unknown_name(kind: str, name: object, known: Iterable[str]) -> UnknownNameEr
         The names that exist.
     """
     names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=3, cutoff=0.4) if isinstance(name, str) else []
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5) if isinstance(name, str) else []
     hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"known: {', '.join(names)}"
     return UnknownNameError(f"unknown {kind} {name!r}: {hint}")
