@@ -94,4 +94,4 @@ def test_figures_and_links():
 def test_the_page_names_no_time_and_no_machine():
     """Claim: nothing on it changes from run to run: it states seed and version, and no date, path or wall time."""
     assert f"orsched {version('orsched')}, seed {SEED}" in PAGE
-    assert not re.search(r"20\d\d-\d\d-\d\d|/work/|/home/|/tmp/|wall", PAGE)
+    assert not re.search(r"20\d\d-\d\d-\d\d|(?<![\w)\]])/[a-z]+/|wall", PAGE)
