@@ -90,11 +90,6 @@ def whole_tiles(rng: np.random.Generator) -> Instance:
     return {**queue, "prefill": (queue["tile"] * rng.integers(1, 5, len(queue["arrivals"]))).tolist()}
 
 
-def any_prompts(rng: np.random.Generator) -> Instance:
-    """Prompts of any length."""
-    return _queue(rng, int(rng.integers(2, 17)))
-
-
 def _companion(rng: np.random.Generator, seconds: int) -> Instance:
     """A path of the companion's law at 0.8 or 1.25 of what a node can carry; only its seed and backlog are kept.
 

@@ -87,13 +87,6 @@ def random_system(rng: np.random.Generator) -> Instance:
     }
 
 
-def indivisible_system(rng: np.random.Generator) -> Instance:
-    """As `random_system`, but b0 does not divide b_max, and work is always at hand."""
-    step = int(rng.integers(2, 13))
-    budget = step * int(rng.integers(1, 5)) + int(rng.integers(1, step))
-    return {**random_system(rng), "step": step, "budget": budget, "gap": 1, "scheduler": "oldest-first"}
-
-
 def conserving(rng: np.random.Generator) -> Instance:
     """As `random_system`, with a scheduler that conserves work."""
     return {**random_system(rng), "scheduler": str(rng.choice(sorted(WORK_CONSERVING)))}

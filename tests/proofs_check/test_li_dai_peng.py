@@ -4,8 +4,9 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from planted_claims import indivisible_system
 
-from proofs_check.li_dai_peng_stability import POINT_C, backlog_limit, indivisible_system, load_slack, run
+from proofs_check.li_dai_peng_stability import POINT_C, backlog_limit, load_slack, run
 from proofs_check.models.token_queue import WORK_CONSERVING
 
 

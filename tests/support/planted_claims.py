@@ -28,6 +28,19 @@ from proofs_check.wait import fluid as wait_fluid
 from proofs_check.wait import theta as wait_theta
 
 
+def indivisible_system(rng: np.random.Generator):
+    """As in the claim, but b0 does not divide b_max, and work is always at hand."""
+    step = int(rng.integers(2, 13))
+    budget = step * int(rng.integers(1, 5)) + int(rng.integers(1, step))
+    return {
+        **li_dai_peng_stability.random_system(rng),
+        "step": step,
+        "budget": budget,
+        "gap": 1,
+        "scheduler": "oldest-first",
+    }
+
+
 def inequality(slack) -> Callable[[Claim], Claim]:
     """The claim with another inequality."""
     return lambda claim: replace(claim, inequality=slack)
@@ -114,7 +127,7 @@ PLANTED: dict[str, tuple[str, Callable[[Claim], Claim]]] = {
         "n/2 for n/3",
         inequality(jaillet_lower_bounds.grows(jaillet_lower_bounds.unequal_prompts, 1 / 2, 1.0)),
     ),
-    "li-token-rate": ("b0 need not divide b_max", drawn_from(li_dai_peng_stability.indivisible_system)),
+    "li-token-rate": ("b0 need not divide b_max", drawn_from(indivisible_system)),
     "li-work-conserving": ("every scheduler", drawn_from(li_dai_peng_stability.random_system)),
     "li-boundary-backlog": ("FasterTransformer too", domain(lambda x: {**x, "scheduler": "separate-phases"})),
     "li-boundary-backlog-sharper": (
@@ -236,7 +249,10 @@ PLANTED: dict[str, tuple[str, Callable[[Claim], Claim]]] = {
         "one node carries what g do",
         inequality(lambda x: 1 - x["nodes"] * (1 - bari_rad.rate_slack(x))),
     ),
-    "bari-rad-tiles": ("prompts of any length", drawn_from(bari_rad.any_prompts)),
+    "bari-rad-tiles": (
+        "prompts a token short of a tile",
+        domain(lambda x: {**x, "prefill": [p - 1 for p in x["prefill"]]}),
+    ),
     "bari-rad-boundary": ("stable above it", inequality(lambda x: 0.1 - x["left"])),
     "pathwise-bounds-hold": (
         "bounds a tenth too strong",
