@@ -33,7 +33,7 @@ def _hardware() -> list[dict[str, Any]]:
             "kv_capacity_tokens": hw.kv_capacity_tokens,
             "max_num_seqs": hw.max_num_seqs,
             "kind": hw.kind,
-            "fit_error": dict(hw.fit_error),
+            "fit_error": {e.group: e.mape for e in hw.fit_error},
             "source": hw.source,
             "notes": hw.notes,
         }

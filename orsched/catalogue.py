@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
-import tomllib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
-from typing import Any
+from pathlib import Path
 
 from orsched.errors import InputError, unknown_name
-from orsched.service import Affine, Hinged, ServiceModel
+from orsched.service import ServiceModel
 
-_FORMS: dict[str, type[Affine] | type[Hinged]] = {"affine": Affine, "hinged": Hinged}
+
+@dataclass(frozen=True, slots=True)
+class FitError:
+    """Relative errors ``|model - measured| / measured`` of a fit on one group of points, as fractions.
+
+    Parameters
+    ----------
+    group : str
+        Regime (decode, prefill, chunked, mixed), or what was left out of the fit.
+    points : int
+        Points compared.
+    mape, p95_ape : float
+        Mean and 95th percentile.
+    """
+
+    group: str
+    points: int
+    mape: float
+    p95_ape: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +48,29 @@ class Hardware:
         Most requests in one batch (``B_max``).
     block_tokens : int
         KV allocation unit; 1 is token granularity.
+    keeps_preempted_kv : bool
+        Whether the KV blocks of a preempted request stay cached until somebody takes them, so that it recomputes only
+        what was lost (vLLM's prefix caching). Blocks freed first are taken first, a request's last block before its
+        first.
     kind : str
         ``fitted``, ``measured``, ``datasheet``, ``theory`` or ``hypothetical``.
     source : str
         Where the coefficients come from.
     notes : str
         Honest limits.
-    fit_error : mapping of str to float
-        Mean absolute relative error of the fit by regime (fractions).
+    fit_error : tuple of FitError
+        Errors of the fit by regime.
+    cross_error : tuple of FitError
+        Errors on groups that were left out of the fit.
+    valid_range : mapping of str to (float, float)
+        What the fit has seen, by the names of `orsched.service.Batch`; beyond it the model extrapolates. Empty: not
+        known.
+    tdp_w : float, optional
+        Power limit of the whole instance, watts.
+    cost : float, optional
+        Relative or absolute price of the whole instance; `cost_unit` says which.
+    cost_unit : str
+        Unit and date of `cost`.
     """
 
     name: str
@@ -45,16 +78,22 @@ class Hardware:
     kv_capacity_tokens: int
     max_num_seqs: int = 256
     block_tokens: int = 1
+    keeps_preempted_kv: bool = False
     kind: str = "hypothetical"
     source: str = ""
     notes: str = ""
-    fit_error: tuple[tuple[str, float], ...] = ()
+    fit_error: tuple[FitError, ...] = ()
+    cross_error: tuple[FitError, ...] = ()
+    valid_range: Mapping[str, tuple[float, float]] = field(default_factory=dict, compare=False)
+    tdp_w: float | None = None
+    cost: float | None = None
+    cost_unit: str = ""
 
     def __post_init__(self) -> None:
-        for field in ("kv_capacity_tokens", "max_num_seqs", "block_tokens"):
-            value = getattr(self, field)
+        for name in ("kv_capacity_tokens", "max_num_seqs", "block_tokens"):
+            value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise InputError(f"Hardware.{field} = {value!r}: must be a whole number >= 1")
+                raise InputError(f"Hardware.{name} = {value!r}: must be a whole number >= 1")
         if self.block_tokens > self.kv_capacity_tokens:
             raise InputError(
                 f"Hardware.block_tokens = {self.block_tokens} exceeds the KV capacity {self.kv_capacity_tokens}"
@@ -62,46 +101,46 @@ class Hardware:
 
 
 def hardware(model: str, device: str | None = None) -> Hardware:
-    """Look up a catalogue entry: ``hardware("llama2-7b/a100-80g")`` or ``hardware("llama2-7b", "a100-80g")``.
+    """Look up a catalogue entry, or read one from a file.
+
+    Parameters
+    ----------
+    model : str
+        A catalogue name such as ``"llama2-7b/a100-80g"``; or its first part, with `device` the second; or the path of a
+        TOML file (it ends in ``.toml``) as `orsched calibrate` writes it.
+    device : str, optional
+        The device, if `model` is a model's name only.
 
     Raises
     ------
     UnknownNameError
         When there is no such entry; the message suggests the nearest.
+    InputError
+        When the file cannot be read or breaks the schema; the message names the field.
     """
     name = model if device is None else f"{model}/{device}"
-    entries = _catalogue()
-    if name not in entries:
-        raise unknown_name("hardware", name, entries)
-    return entries[name]
+    if name.endswith(".toml"):
+        from orsched.hardware_file import read_hardware
 
-
-def hardware_names() -> list[str]:
-    """Names of all catalogue entries, sorted."""
-    return sorted(_catalogue())
+        return read_hardware(Path(name))
+    if name not in hardware_names():
+        raise unknown_name("hardware", name, hardware_names())
+    return _entry(name)
 
 
 @cache
-def _catalogue() -> dict[str, Hardware]:
-    folder = resources.files("orsched") / "data" / "hardware"
-    entries = (
-        _from_toml(tomllib.loads(item.read_text(encoding="utf-8")))
-        for item in sorted(folder.iterdir(), key=lambda item: item.name)
-        if item.name.endswith(".toml")
-    )
-    return {entry.name: entry for entry in entries}
+def hardware_names() -> tuple[str, ...]:
+    """Names of all catalogue entries, sorted."""
+    files = (item.name for item in _FOLDER.iterdir())
+    return tuple(sorted(name.removesuffix(".toml").replace("_", "/", 1) for name in files if name.endswith(".toml")))
 
 
-def _from_toml(table: dict[str, Any]) -> Hardware:
-    service = _FORMS[table["form"]](**{k: float(v) for k, v in table["coefficients"].items()})
-    return Hardware(
-        name=table["name"],
-        service=service,
-        kv_capacity_tokens=table["kv_capacity_tokens"],
-        max_num_seqs=table["max_num_seqs"],
-        block_tokens=table.get("block_tokens", 1),
-        kind=table["kind"],
-        source=table["source"],
-        notes=table.get("notes", ""),
-        fit_error=tuple((fit["regime"], fit["mape"]) for fit in table.get("fit", ())),
-    )
+@cache
+def _entry(name: str) -> Hardware:
+    from orsched.hardware_file import hardware_from_toml
+
+    file = _FOLDER / (name.replace("/", "_", 1) + ".toml")
+    return hardware_from_toml(file.read_text(encoding="utf-8"), f"catalogue entry {name}")
+
+
+_FOLDER = resources.files("orsched") / "data" / "hardware"

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from orsched.checks import check_has, check_is, check_whole
 from orsched.engine.plan import Plan
 from orsched.errors import InputError
 from orsched.prediction import Predictor
-from orsched.workloads.checks import check_has, check_is, check_whole
 
 if TYPE_CHECKING:
     from orsched.engine.view import FleetView, InstanceView

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from orsched.checks import check_has, check_number, check_whole, require_number
 from orsched.engine.plan import DECODE_ALL, DECODE_UNDISTURBED, Chunk, Plan
 from orsched.policy import Policy
-from orsched.workloads.checks import check_has, check_number, check_whole, require_number
 from policies.recipe import fixed
 
 if TYPE_CHECKING:

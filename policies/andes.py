@@ -6,10 +6,10 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from orsched.checks import check_is, check_number
 from orsched.engine.plan import Plan
 from orsched.errors import InputError
 from orsched.policy import Policy
-from orsched.workloads.checks import check_is, check_number
 from policies.parts.ranked import RUNNING, BatchLimits, PreemptionCap, by_rank, choose, uncontended
 from policies.parts.waiting_list import WaitingList, by_arrival
 from policies.recipe import fixed

@@ -6,12 +6,12 @@ from bisect import bisect_left
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from orsched.checks import check_has, check_is, check_number, check_whole
 from orsched.engine.plan import Plan
 from orsched.fleet import Fleet
 from orsched.policy import Information, Policy
 from orsched.service import Batch, ServiceModel
 from orsched.workloads import Workload
-from orsched.workloads.checks import check_has, check_is, check_number, check_whole
 from policies.parts.feedback_queues import FeedbackQueues
 from policies.parts.ranked import RUNNING, BatchLimits, PreemptionCap, choose
 from policies.parts.waiting_list import WaitingList, by_arrival

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from math import ceil
 from typing import TYPE_CHECKING
 
+from orsched.checks import check_has, check_is
 from orsched.engine.plan import Plan
 from orsched.policy import Information, Policy
 from orsched.prediction import Predictor
-from orsched.workloads.checks import check_has, check_is
 from policies.parts.ranked import BatchLimits, PreemptionCap, choose
 from policies.parts.starvation import StarvationRule, StarvationWatch
 from policies.parts.waiting_list import WaitingList, by_arrival

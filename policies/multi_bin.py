@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from orsched.checks import check_whole, check_wholes
 from orsched.engine.plan import DECODE_UNDISTURBED, IDLE, Chunk, Plan
 from orsched.errors import InputError
 from orsched.fleet import Fleet
 from orsched.policy import Information, Policy
 from orsched.workloads import Workload
-from orsched.workloads.checks import check_whole, check_wholes
 from policies.parts.bins import LengthBins
 from policies.parts.pressure import outgrown
 from policies.recipe import Recipe

@@ -8,12 +8,12 @@ from functools import cached_property
 from heapq import merge
 from typing import TYPE_CHECKING
 
+from orsched.checks import check_has, check_number, check_whole
 from orsched.engine.plan import DECODE_ALL, DECODE_UNDISTURBED, Chunk, Plan
 from orsched.fleet import Fleet
 from orsched.policy import Information, Policy
 from orsched.service import ServiceModel
 from orsched.workloads import Workload
-from orsched.workloads.checks import check_has, check_number, check_whole
 from policies.parts.kv_projection import KVProjection
 from policies.parts.pressure import outgrown
 from policies.parts.prompt_price import PromptPrice

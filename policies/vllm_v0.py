@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from orsched.checks import check_whole
 from orsched.engine.plan import DECODE_ALL, DECODE_UNDISTURBED, Chunk, Plan
 from orsched.policy import Policy
-from orsched.workloads.checks import check_whole
 from policies.parts.pressure import preempt_last, require_watermark, watermark_blocks
 from policies.recipe import fixed
 

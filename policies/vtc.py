@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from orsched.checks import check_is, check_whole
 from orsched.engine.plan import Chunk, Plan
 from orsched.policy import Policy
-from orsched.workloads.checks import check_is, check_whole
 from policies.parts.client_queues import ClientQueues
 from policies.parts.kv_projection import KVProjection
 from policies.parts.token_counters import TokenPrices

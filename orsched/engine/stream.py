@@ -10,7 +10,7 @@ from orsched.engine.integrals import Integrals
 from orsched.engine.plan import Chunk, Plan
 from orsched.engine.view import InstanceView
 from orsched.errors import PlanError
-from orsched.service import FULL, Batch, PiecewiseLinear
+from orsched.service import Batch, PiecewiseLinear
 
 if TYPE_CHECKING:
     from orsched.engine.cohort import Cohort
@@ -63,7 +63,6 @@ class Stream:
         self._curves: dict[int, PiecewiseLinear] = {}
         self.view = InstanceView(instance)
         self.integrals = Integrals()
-        self.point = FULL
         # The epoch in flight.
         self._alone = alone
         self.busy = False
@@ -210,7 +209,7 @@ class Stream:
             raise self._too_little(free)
         self._instance.ledger.grow(blocks)
         batch = Batch(prompt, attention, past_total, self._seqs, self._kv)
-        self.end_s = now_s + self._service.iteration_s(batch, self.point)
+        self.end_s = now_s + self._service.iteration_s(batch)
 
     def _start_decode(self, plan: Plan, now_s: float) -> None:
         seqs = self._seqs
@@ -234,7 +233,7 @@ class Stream:
         self._blocks = blocks
         curve = self._curves.get(seqs)
         if curve is None:
-            curve = self._curves[seqs] = self._service.decode_curve(seqs, self.point)
+            curve = self._curves[seqs] = self._service.decode_curve(seqs)
         self.end_s = now_s + curve.total(self._kv, seqs, steps)
         if plan.until_s < math.inf:
             self._shorten(plan.until_s)

@@ -3,8 +3,10 @@
 from orsched.service.affine import Affine
 from orsched.service.hinged import Hinged
 from orsched.service.minorant import Minorant
-from orsched.service.model import FULL, Batch, OperatingPoint, ServiceModel
+from orsched.service.model import Batch, ServiceModel
 from orsched.service.piecewise import PiecewiseLinear
+from orsched.service.point import FULL, OperatingPoint, Scaling
+from orsched.service.power import PowerLaw
 
 __all__ = [
     "FULL",
@@ -14,5 +16,7 @@ __all__ = [
     "Minorant",
     "OperatingPoint",
     "PiecewiseLinear",
+    "PowerLaw",
+    "Scaling",
     "ServiceModel",
 ]

@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from orsched.errors import InputError
 from orsched.service.minorant import Minorant
-from orsched.service.model import FULL, Batch, OperatingPoint
+from orsched.service.model import Batch
 from orsched.service.piecewise import PiecewiseLinear
+from orsched.service.point import FULL, OperatingPoint, Scaling, require_scaling
+from orsched.service.power import PowerLaw
+
+_NO_COEFFICIENTS = ("scaling", "power")
 
 
 def check_coefficients(model: object) -> None:
     """Refuse a service model (a dataclass of floats) with a negative or non-finite coefficient."""
     for field in fields(model):  # type: ignore[arg-type]
         value = getattr(model, field.name)
-        if not (math.isfinite(value) and value >= 0):
+        if field.name not in _NO_COEFFICIENTS and not (math.isfinite(value) and value >= 0):
             raise InputError(f"{type(model).__name__}.{field.name} = {value!r}: must be finite and >= 0")
-
-
-def require_full(model: object, point: OperatingPoint) -> None:
-    """Refuse an operating point other than the whole device: these models are calibrated for that alone."""
-    if point is not FULL and point != FULL:
-        raise InputError(
-            f"{type(model).__name__} is calibrated for the whole device at full clock, not for {point}; "
-            "use OperatingPoint()"
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +33,10 @@ class Affine:
         Fixed overhead of an iteration.
     prompt_token_s, sequence_s, kv_token_s : float
         Per prompt token, per decoding request, per KV token read.
+    scaling : Scaling, optional
+        How it scales with the operating point: `base_s` and `kv_token_s` as memory traffic, the rest as arithmetic.
+    power : PowerLaw, optional
+        What it draws.
 
     Notes
     -----
@@ -48,6 +47,8 @@ class Affine:
     prompt_token_s: float
     sequence_s: float
     kv_token_s: float
+    scaling: Scaling | None = None
+    power: PowerLaw | None = None
 
     def __post_init__(self) -> None:
         check_coefficients(self)
@@ -59,9 +60,8 @@ class Affine:
         """WAIT's linear model: `d0` seconds an iteration and `d1` seconds per KV token held after it."""
         return cls(d0, d1, d1, d1)
 
-    def iteration_s(self, batch: Batch, point: OperatingPoint = FULL) -> float:
+    def iteration_s(self, batch: Batch) -> float:
         """Duration of one iteration, seconds."""
-        require_full(self, point)
         return (
             self.base_s
             + self.prompt_token_s * batch.prompt_tokens
@@ -69,15 +69,34 @@ class Affine:
             + self.kv_token_s * batch.kv_tokens
         )
 
-    def decode_curve(self, num_seqs: int, point: OperatingPoint = FULL) -> PiecewiseLinear:
+    def decode_curve(self, num_seqs: int) -> PiecewiseLinear:
         """Decode-only iteration time against KV tokens read."""
-        require_full(self, point)
         return PiecewiseLinear([self.base_s + self.sequence_s * num_seqs], [self.kv_token_s])
+
+    def kv_skew(self, num_seqs: float) -> float:
+        """0: this form knows the sum of the contexts only."""
+        return 0.0
 
     def affine_minorants(self) -> tuple[Minorant, ...]:
         """The model itself: it is affine."""
         return (Minorant(self.base_s, self.prompt_token_s, self.sequence_s, self.kv_token_s),)
 
-    def power_w(self, batch: Batch, point: OperatingPoint = FULL) -> float | None:
-        """None: this form says nothing about power."""
-        return None
+    def at(self, point: OperatingPoint) -> Affine:
+        """Return the model at another operating point (see `scaling`)."""
+        if point == FULL:
+            return self
+        scaling = require_scaling(self, self.scaling, point)
+        compute, memory = scaling.compute(point), scaling.memory(point)
+        return replace(
+            self,
+            base_s=memory * self.base_s,
+            prompt_token_s=compute * self.prompt_token_s,
+            sequence_s=compute * self.sequence_s,
+            kv_token_s=memory * self.kv_token_s,
+            scaling=None,
+            power=self.power and self.power.at(point),
+        )
+
+    def power_w(self, batch: Batch) -> float | None:
+        """Mean power over the iteration in watts; None without a power law."""
+        return None if self.power is None else self.power.power_w(batch, self.iteration_s(batch))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from orsched.errors import InputError
-from orsched.service.affine import check_coefficients, require_full
+from orsched.service.affine import check_coefficients
 from orsched.service.minorant import Minorant
-from orsched.service.model import FULL, Batch, OperatingPoint
+from orsched.service.model import Batch
 from orsched.service.piecewise import PiecewiseLinear
+from orsched.service.point import FULL, OperatingPoint, Scaling, require_scaling
+from orsched.service.power import PowerLaw
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,11 @@ class Hinged:
         Seconds per cached token that a prompt chunk re-reads.
     mixed_kv_token_s : float
         Extra seconds per KV token read by decodes that share the iteration with prompt tokens.
+    scaling : Scaling, optional
+        How it scales with the operating point: `base_s`, `kv_token_s`, `past_token_s` and `mixed_kv_token_s` as memory
+        traffic, the rest as arithmetic. The hinge is where arithmetic overtakes the reading of weights and moves along.
+    power : PowerLaw, optional
+        What it draws.
     """
 
     base_s: float
@@ -46,16 +53,17 @@ class Hinged:
     chunk_attention_s: float = 0.0
     past_token_s: float = 0.0
     mixed_kv_token_s: float = 0.0
+    scaling: Scaling | None = None
+    power: PowerLaw | None = None
 
     def __post_init__(self) -> None:
         check_coefficients(self)
         if self.base_s <= 0:
             raise InputError(f"Hinged.base_s = {self.base_s!r}: an iteration must take time, give a value > 0")
 
-    def iteration_s(self, batch: Batch, point: OperatingPoint = FULL) -> float:
+    def iteration_s(self, batch: Batch) -> float:
         """Duration of one iteration, seconds."""
-        require_full(self, point)
-        prompt, attention, past, seqs, kv = batch
+        prompt, attention, past, seqs, kv, _ = batch
         time = self.base_s + self.prompt_token_s * prompt + self.sequence_s * seqs + self.kv_token_s * kv
         above = prompt + seqs - self.hinge_tokens
         if above > 0:
@@ -64,9 +72,13 @@ class Hinged:
             time += self.chunk_attention_s * attention + self.past_token_s * past + self.mixed_kv_token_s * kv
         return time
 
-    def decode_curve(self, num_seqs: int, point: OperatingPoint = FULL) -> PiecewiseLinear:
+    def decode_curve(self, num_seqs: int) -> PiecewiseLinear:
         """Decode-only iteration time against KV tokens read; linear, the hinge only moves its intercept."""
-        return PiecewiseLinear([self.iteration_s(Batch(num_seqs=num_seqs), point)], [self.kv_token_s])
+        return PiecewiseLinear([self.iteration_s(Batch(num_seqs=num_seqs))], [self.kv_token_s])
+
+    def kv_skew(self, num_seqs: float) -> float:
+        """0: this form knows the sum of the contexts only."""
+        return 0.0
 
     def affine_minorants(self) -> tuple[Minorant, ...]:
         """Drop the hinge, or take it as always active.
@@ -86,6 +98,27 @@ class Hinged:
         )
         return (flat, steep)
 
-    def power_w(self, batch: Batch, point: OperatingPoint = FULL) -> float | None:
-        """None: this form says nothing about power."""
-        return None
+    def at(self, point: OperatingPoint) -> Hinged:
+        """Return the model at another operating point (see `scaling`)."""
+        if point == FULL:
+            return self
+        scaling = require_scaling(self, self.scaling, point)
+        compute, memory = scaling.compute(point), scaling.memory(point)
+        return replace(
+            self,
+            base_s=memory * self.base_s,
+            prompt_token_s=compute * self.prompt_token_s,
+            sequence_s=compute * self.sequence_s,
+            kv_token_s=memory * self.kv_token_s,
+            hinge_tokens=memory / compute * self.hinge_tokens,
+            hinge_token_s=compute * self.hinge_token_s,
+            chunk_attention_s=compute * self.chunk_attention_s,
+            past_token_s=memory * self.past_token_s,
+            mixed_kv_token_s=memory * self.mixed_kv_token_s,
+            scaling=None,
+            power=self.power and self.power.at(point),
+        )
+
+    def power_w(self, batch: Batch) -> float | None:
+        """Mean power over the iteration in watts; None without a power law."""
+        return None if self.power is None else self.power.power_w(batch, self.iteration_s(batch))

@@ -6,6 +6,7 @@ from typing import NamedTuple, Protocol
 
 from orsched.service.minorant import Minorant
 from orsched.service.piecewise import PiecewiseLinear
+from orsched.service.point import OperatingPoint
 
 
 class Batch(NamedTuple):
@@ -23,6 +24,8 @@ class Batch(NamedTuple):
         Decoding requests (``B``).
     kv_tokens : float
         KV tokens those decodes read (``K``).
+    longest_kv_tokens : float
+        KV tokens that the longest of those decodes reads (``M``). Zero when unknown: then all read the mean ``K/B``.
     """
 
     prompt_tokens: float = 0
@@ -30,36 +33,42 @@ class Batch(NamedTuple):
     past_tokens: float = 0
     num_seqs: float = 0
     kv_tokens: float = 0
-
-
-class OperatingPoint(NamedTuple):
-    """How an execution lane runs: its share of the streaming multiprocessors and of the full clock.
-
-    The neutral point ``OperatingPoint()`` is the whole device at full clock.
-    """
-
-    sm_share: float = 1.0
-    clock_share: float = 1.0
-
-
-FULL = OperatingPoint()
+    longest_kv_tokens: float = 0
 
 
 class ServiceModel(Protocol):
     """Iteration time of a batch on one instance; times in seconds, lengths in tokens."""
 
-    def iteration_s(self, batch: Batch, point: OperatingPoint = FULL) -> float:
+    def iteration_s(self, batch: Batch) -> float:
         """Duration of one iteration."""
         ...
 
-    def decode_curve(self, num_seqs: int, point: OperatingPoint = FULL) -> PiecewiseLinear:
-        """Duration of a decode-only iteration of `num_seqs` requests as a function of KV tokens read."""
+    def decode_curve(self, num_seqs: int) -> PiecewiseLinear:
+        """Duration of a decode-only iteration of `num_seqs` requests of equal context, against KV tokens read."""
+        ...
+
+    def kv_skew(self, num_seqs: float) -> float:
+        """Effect of unequal contexts, in [0, 1]; zero for a model that does not know.
+
+        Decodes that read ``K`` tokens, the longest of them ``M``, last as long as decodes of equal contexts that read
+        ``K + kv_skew(B) (B M - K)``.
+        """
         ...
 
     def affine_minorants(self) -> tuple[Minorant, ...]:
-        """Affine functions that never exceed the iteration time at the neutral operating point."""
+        """Affine functions that never exceed the iteration time."""
         ...
 
-    def power_w(self, batch: Batch, point: OperatingPoint = FULL) -> float | None:
-        """Mean power over the iteration in watts; None when the model knows none."""
+    def at(self, point: OperatingPoint) -> ServiceModel:
+        """Return the same device at another operating point.
+
+        Raises
+        ------
+        InputError
+            When the model does not know how it scales.
+        """
+        ...
+
+    def power_w(self, batch: Batch) -> float | None:
+        """Mean power over the iteration in watts, of the whole instance; None when the model knows none."""
         ...

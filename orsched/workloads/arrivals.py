@@ -7,8 +7,8 @@ from typing import Protocol
 
 import numpy as np
 
+from orsched.checks import check_number
 from orsched.work import Floats
-from orsched.workloads.checks import check_number
 
 
 class ArrivalProcess(Protocol):

@@ -7,9 +7,9 @@ from typing import Protocol
 
 import numpy as np
 
+from orsched.checks import token_column
 from orsched.errors import InputError
 from orsched.work import Ints
-from orsched.workloads.checks import token_column
 from orsched.workloads.marginals import Marginal
 
 

@@ -8,9 +8,9 @@ from typing import Protocol
 
 import numpy as np
 
+from orsched.checks import MAX_TOKENS, check_number, check_numbers, check_whole, token_column
 from orsched.errors import InputError
 from orsched.work import Ints
-from orsched.workloads.checks import MAX_TOKENS, check_number, check_numbers, check_whole, token_column
 
 
 class Marginal(Protocol):

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from orsched.checks import check_numbers
 from orsched.errors import InputError
 from orsched.work import Floats
-from orsched.workloads.checks import check_numbers
 from orsched.workloads.piecewise_poisson import times_of
 
 

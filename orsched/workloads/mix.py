@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from orsched.checks import check_number
 from orsched.errors import InputError
 from orsched.request import RequestClass
 from orsched.work import Ints
-from orsched.workloads.checks import check_number
 from orsched.workloads.lengths import LengthLaw
 
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from orsched.checks import check_number, check_numbers
 from orsched.errors import InputError
 from orsched.work import Floats
-from orsched.workloads.checks import check_number, check_numbers
 
 
 def times_of(expected: Floats, starts_s: Floats, rates_per_s: Floats) -> Floats:

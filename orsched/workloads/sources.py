@@ -7,8 +7,8 @@ from typing import Protocol
 
 import numpy as np
 
+from orsched.checks import check_whole
 from orsched.workloads.arrivals import ArrivalProcess
-from orsched.workloads.checks import check_whole
 from orsched.workloads.lengths import LengthLaw
 from orsched.workloads.mix import ClassMix
 from orsched.workloads.synthetic import synthetic

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from orsched.checks import MAX_TOKENS
 from orsched.errors import InputError
 from orsched.fleet import Fleet
 from orsched.load import load
 from orsched.request import RequestClass
 from orsched.work import Floats, Ints, RequestWork
-from orsched.workloads.checks import MAX_TOKENS
 
 if TYPE_CHECKING:
     import pandas as pd

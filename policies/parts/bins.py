@@ -8,10 +8,10 @@ from itertools import pairwise
 
 import numpy as np
 
+from orsched.checks import check_wholes, require_whole
 from orsched.errors import InputError
 from orsched.work import Floats, Ints
 from orsched.workloads import Workload
-from orsched.workloads.checks import check_wholes, require_whole
 
 MOST_CLASSES = 1000
 """Most classes that a grid is learnt with (ours): each is looked at by those who build a policy, and has a queue."""

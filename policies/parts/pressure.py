@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING
 
+from orsched.checks import require_number
 from orsched.engine.plan import Plan
-from orsched.workloads.checks import require_number
 
 if TYPE_CHECKING:
     from orsched.engine.view import InstanceView

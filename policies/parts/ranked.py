@@ -9,8 +9,8 @@ from itertools import accumulate
 from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from orsched.checks import check_whole, require_number
 from orsched.engine.plan import Chunk, Move, Plan
-from orsched.workloads.checks import check_whole, require_number
 
 if TYPE_CHECKING:
     from orsched.engine.view import InstanceView

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from orsched.checks import check_has, check_whole
 from orsched.engine.plan import DECODE_ALL, DECODE_UNDISTURBED, Chunk, Plan
-from orsched.workloads.checks import check_has, check_whole
 from policies.parts.pressure import outgrown
 
 if TYPE_CHECKING:

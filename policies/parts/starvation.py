@@ -6,7 +6,7 @@ import math
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from orsched.workloads.checks import check_number, check_whole
+from orsched.checks import check_number, check_whole
 
 
 @dataclass(frozen=True, slots=True)

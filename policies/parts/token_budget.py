@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from orsched.checks import check_whole
 from orsched.engine.plan import DECODE_ALL, DECODE_UNDISTURBED, Chunk, Plan
-from orsched.workloads.checks import check_whole
 from policies.parts.pressure import preempt_last, require_watermark, watermark_blocks
 
 if TYPE_CHECKING:

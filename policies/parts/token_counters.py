@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from orsched.workloads.checks import check_is, require_number
+from orsched.checks import check_is, require_number
 
 MOST_PRICE = 1e9
 """Largest price and weight (ours), so that counters stay precise."""

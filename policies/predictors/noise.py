@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from orsched.checks import MAX_TOKENS, check_number
 from orsched.prediction import Predictions
-from orsched.workloads.checks import MAX_TOKENS, check_number
 
 if TYPE_CHECKING:
     from orsched.workloads import Workload

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from orsched.checks import check_is, check_wholes, require_number
 from orsched.errors import InputError
 from orsched.prediction import Predictions
-from orsched.workloads.checks import check_is, check_wholes, require_number
 from policies.parts.bins import LengthBins
 
 if TYPE_CHECKING:

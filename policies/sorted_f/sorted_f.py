@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from orsched.checks import check_has, check_whole
 from orsched.errors import InputError
 from orsched.policy import Information, Policy
 from orsched.work import Ints
-from orsched.workloads.checks import check_has, check_whole
 from policies.parts.memory_constrained import MemoryConstrained
 from policies.recipe import fixed
 from policies.sjf import shortest_output

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from orsched.checks import check_is, check_number, check_whole
 from orsched.engine.plan import IDLE, Plan
 from orsched.errors import InputError
 from orsched.fleet import Fleet
 from orsched.policy import Information, Policy
 from orsched.workloads import Workload
-from orsched.workloads.checks import check_is, check_number, check_whole
 from policies.parts.bins import MOST_CLASSES, LengthBins
 from policies.wait.wait import newcomers, relieve, require_classes
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from itertools import chain, pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
+from orsched.checks import check_whole, check_wholes
 from orsched.engine.plan import IDLE, Chunk, Move, Plan
 from orsched.errors import InputError
-from orsched.workloads.checks import check_whole, check_wholes
 from policies.parts.pressure import preempt_until_it_fits, require_watermark, watermark_blocks
 
 if TYPE_CHECKING:

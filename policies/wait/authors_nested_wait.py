@@ -9,10 +9,10 @@ from itertools import pairwise
 
 import numpy as np
 
+from orsched.checks import check_number, check_whole
 from orsched.fleet import Fleet
 from orsched.policy import Policy
 from orsched.workloads import Workload
-from orsched.workloads.checks import check_number, check_whole
 from policies.wait.authors_nested import GatedSegments
 
 MOST_SEGMENTS = 1000

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from orsched.checks import check_number, require_number, require_whole
 from orsched.errors import InputError
-from orsched.workloads.checks import check_number, require_number, require_whole
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from orsched.checks import check_whole
 from orsched.fleet import Fleet
 from orsched.policy import Policy
 from orsched.workloads import PiecewisePoisson, Poisson, Workload
-from orsched.workloads.checks import check_whole
 from policies.wait.drift import OverflowRisk
 from policies.wait.nested import Nesting
 from policies.wait.nested_law import MOST_SEGMENTS, NestedLaw

@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass
 from itertools import pairwise
 
+from orsched.checks import check_is, check_number, check_whole, check_wholes, require_number
 from orsched.errors import InputError
 from orsched.service import Batch, ServiceModel
-from orsched.workloads.checks import check_is, check_number, check_whole, check_wholes, require_number
 from policies.wait.drift import OverflowRisk, theta_root
 
 

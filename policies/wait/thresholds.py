@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from orsched.catalogue import Hardware
+from orsched.checks import require_whole
 from orsched.errors import InputError
-from orsched.workloads.checks import require_whole
 from policies.wait.profile import ClassProfile, cycle_memory_tokens, cycle_s, cycle_seats
 
 STAGE_ITERATIONS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from orsched.checks import check_whole, check_wholes
 from orsched.engine.plan import IDLE, Chunk, Plan
 from orsched.errors import InputError
 from orsched.fleet import Fleet
 from orsched.policy import Information, Policy
 from orsched.workloads import PiecewisePoisson, Poisson, Workload
-from orsched.workloads.checks import check_whole, check_wholes
 from policies.parts.bins import MOST_CLASSES, LengthBins
 from policies.parts.pressure import preempt_last
 from policies.wait.profile import class_profiles

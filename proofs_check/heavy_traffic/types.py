@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from fluid import ClassRate
 from orsched.catalogue import Hardware
+from orsched.checks import check_number
 from orsched.errors import InputError
 from orsched.service import Affine
-from orsched.workloads.checks import check_number
 
 
 @dataclass(frozen=True, slots=True)

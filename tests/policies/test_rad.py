@@ -9,7 +9,7 @@ from instances import SERVICE_MODELS, random_workload, seeds, tight_hardware
 from orsched import Fleet, Hardware, Workload, simulate
 from orsched.errors import InputError
 from orsched.policy import Policy
-from orsched.service import FULL, Affine, PiecewiseLinear
+from orsched.service import Affine, PiecewiseLinear
 from policies.rad import TiledModes, rad
 
 TILE, PASS_S, TOKEN_S = 128, 4000e-6, 5e-6
@@ -21,11 +21,11 @@ class Tiled(Affine):
 
     __slots__ = ()
 
-    def iteration_s(self, batch, point=FULL):
+    def iteration_s(self, batch):
         tokens = batch.prompt_tokens + batch.num_seqs
         return PASS_S * -(-tokens // TILE) + TOKEN_S * tokens
 
-    def decode_curve(self, num_seqs, point=FULL):
+    def decode_curve(self, num_seqs):
         return PiecewiseLinear([PASS_S * -(-num_seqs // TILE) + TOKEN_S * num_seqs], [0.0])
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from orsched.checks import MAX_TOKENS
 from orsched.errors import InputError
 from orsched.work import Floats, Ints
-from orsched.workloads.checks import MAX_TOKENS
 from orsched.workloads.files.table import Column, TableFile
 
 

@@ -19,7 +19,7 @@ from instances import (
 from laws import assert_exact, assert_same
 
 from orsched import Fleet, Hardware, Information, Policy, Workload, simulate
-from orsched.service import FULL, Affine, PiecewiseLinear
+from orsched.service import Affine, PiecewiseLinear
 from policies import ROUTERS
 from policies.parts.bins import LengthBins
 from policies.vllm_v0 import vllm_v0
@@ -140,12 +140,12 @@ class Kinked(Affine):
 
     __slots__ = ()
 
-    def iteration_s(self, batch, point=FULL):
+    def iteration_s(self, batch):
         kv = batch.kv_tokens
         bends = 2e-5 * max(0.0, kv - 150) + 1e-4 * max(0.0, kv - 400)
-        return Affine.iteration_s(self, batch, point) + bends
+        return Affine.iteration_s(self, batch) + bends
 
-    def decode_curve(self, num_seqs, point=FULL):
+    def decode_curve(self, num_seqs):
         slopes = [self.kv_token_s, self.kv_token_s + 2e-5, self.kv_token_s + 1.2e-4]
         first = self.base_s + self.sequence_s * num_seqs
         return PiecewiseLinear([first, first - 2e-5 * 150, first - 2e-5 * 150 - 1e-4 * 400], slopes, [150, 400])

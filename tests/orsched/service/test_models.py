@@ -68,7 +68,7 @@ def test_wait_constructor_is_the_papers_linear_law():
 def test_uncalibrated_operating_points_are_refused(service):
     """Claim: nobody gets a number for a clock or SM share the model was not calibrated for."""
     with pytest.raises(InputError, match="calibrated for the whole device"):
-        service.iteration_s(Batch(10), OperatingPoint(0.5))
+        service.at(OperatingPoint(0.5))
 
 
 @pytest.mark.parametrize("bad", [-1e-9, float("nan"), float("inf")])
