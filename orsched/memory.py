@@ -74,10 +74,12 @@ class KVLedger:
         """Give back `blocks` blocks that `grow` booked and that were not needed after all."""
         self.used_blocks -= blocks
 
-    def release(self, request: int, tokens: int) -> None:
-        """Free everything `request` holds, knowing that it has `tokens` KV tokens cached."""
+    def release(self, request: int, tokens: int) -> int:
+        """Free everything `request` holds, knowing that it has `tokens` KV tokens cached; returns the blocks."""
         held, grown = self.held.pop(request), -(-tokens // self.block_tokens)
-        self.used_blocks -= held if held > grown else grown
+        blocks = held if held > grown else grown
+        self.used_blocks -= blocks
+        return blocks
 
     def _overflow(self, blocks: int) -> PlanError:
         return PlanError(

@@ -16,6 +16,8 @@ class Cohort:
     ----------
     block_tokens : int
         KV allocation unit of the instance's ledger.
+    ranked : bool
+        Whether `longest_kv_tokens` will be asked for.
     """
 
     __slots__ = (
@@ -25,14 +27,16 @@ class Cohort:
         "_growing",
         "_late",
         "_late_tick",
+        "_longest",
         "_phases",
         "base",
         "clock",
         "kv_tokens",
     )
 
-    def __init__(self, block_tokens: int) -> None:
+    def __init__(self, block_tokens: int, ranked: bool = False) -> None:
         self._block = block_tokens
+        self._longest: list[tuple[int, int]] | None = [] if ranked else None
         self._phases = [0] * block_tokens
         self._growing: dict[int, int] = {}
         self._late: list[tuple[int, int]] = []
@@ -55,6 +59,8 @@ class Cohort:
         self._due[request] = due
         self.kv_tokens += kv_tokens
         heappush(self._finish, (due, request))
+        if self._longest is not None:
+            heappush(self._longest, (-base, request))
         room = held_blocks * block - kv_tokens
         if room < block:
             phase = -base % block
@@ -74,6 +80,14 @@ class Cohort:
         elif self._late_tick:
             self._late_tick.pop(request, None)
         return kv_tokens, self._due.pop(request) - self.clock
+
+    def longest_kv_tokens(self) -> int:
+        """KV tokens cached by the member that has most; 0 when empty. Only for a `ranked` cohort."""
+        longest = self._longest
+        assert longest is not None
+        while longest and self.base.get(longest[0][1]) != -longest[0][0]:
+            heappop(longest)
+        return self.clock - longest[0][0] if longest else 0
 
     def steps_to_event(self) -> int:
         """Iterations until the next member finishes or outgrows its reservation; the cohort must not be empty."""

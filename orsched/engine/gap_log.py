@@ -59,7 +59,7 @@ class GapLog:
         self._last_s[cohort] = end_s
 
     def decode(
-        self, cohort: Cohort, curve: PiecewiseLinear, kv: int, seqs: int, steps: int, start_s: float, end_s: float
+        self, cohort: Cohort, curve: PiecewiseLinear, kv: float, seqs: int, steps: int, start_s: float, end_s: float
     ) -> None:
         """The members of `cohort` decoded for `steps` iterations of a batch of `seqs` requests and `kv` KV tokens."""
         members = len(cohort.base)

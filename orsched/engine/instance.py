@@ -11,6 +11,7 @@ from orsched.engine.gap_log import GapLog
 from orsched.engine.plan import Chunk, Move
 from orsched.engine.queues import FifoQueue, KeyedQueue, WaitingQueue
 from orsched.engine.requests import Requests
+from orsched.engine.retained import RetainedKV
 from orsched.engine.stream import Stream
 from orsched.errors import PlanError
 from orsched.memory import KVLedger
@@ -36,6 +37,8 @@ class Instance:
         Most iterations per epoch (1 forces token-by-token simulation).
     alone : bool
         Whether it is the whole fleet.
+    skews : tuple of float, optional
+        `ServiceModel.kv_skew` by the number of decoding requests; None when it is zero for all.
     """
 
     def __init__(
@@ -47,12 +50,17 @@ class Instance:
         calendar: Calendar,
         epoch_limit: int,
         alone: bool,
+        skews: tuple[float, ...] | None = None,
     ) -> None:
         self.index = index
         self.hardware = hardware
         self.requests = requests
         self.ledger = KVLedger(hardware.kv_capacity_tokens, hardware.block_tokens)
-        self.cohorts = [Cohort(self.ledger.block_tokens) for _ in range(policy.num_cohorts or policy.num_classes)]
+        self.retained = (
+            RetainedKV(self.ledger.capacity_blocks, self.ledger.block_tokens) if hardware.keeps_preempted_kv else None
+        )
+        cohorts = policy.num_cohorts or policy.num_classes
+        self.cohorts = [Cohort(self.ledger.block_tokens, skews is not None) for _ in range(cohorts)]
         self.queues: list[WaitingQueue] = [
             FifoQueue() if policy.order is None else KeyedQueue(requests.key_of) for _ in range(policy.num_classes)
         ]
@@ -70,7 +78,7 @@ class Instance:
         self._targets = requests.prompt_target
         self._inputs = requests.input_tokens
         self._first_token_s = requests.first_token_s
-        self.stream = Stream(self, policy, calendar, epoch_limit, alone)
+        self.stream = Stream(self, policy, calendar, epoch_limit, alone, skews)
 
     def arrive(self, request: int) -> None:
         """Queue a newly routed request."""
@@ -90,13 +98,16 @@ class Instance:
         PlanError
             When the request is neither waiting nor prefilling, the chunk is not part of its prompt, or memory is short.
         """
-        request, tokens, reserve, cohort = chunk
+        request, tokens, reserve, cohort, reused = chunk
         if not 0 <= cohort < len(self.cohorts):
             raise self._refuse(request, now_s, f"was sent to cohort {cohort}, there are {len(self.cohorts)}")
         done = self.prefilling.get(request)
+        if reused and (self.retained is None or done is not None):
+            raise self._refuse(request, now_s, f"cannot reuse {reused} tokens: nothing of it is retained")
         if done is None:
             self._admit(request, now_s)
-            self.prefilling[request] = done = 0
+            self.prefilling[request] = done = reused
+            self.resident_tokens += reused
         left = self._targets[request] - done
         if not 0 < tokens <= left:
             raise self._refuse(request, now_s, f"was given a chunk of {tokens} tokens, {left} are left")
@@ -106,6 +117,30 @@ class Instance:
         except PlanError as error:
             raise self._refuse(request, now_s, f"does not fit: {error}") from None
         return done
+
+    def retained_tokens(self, request: int, taken: int = 0) -> int:
+        """Tokens of a waiting request that need not be processed again; one is always left, to emit the next."""
+        if self.retained is None or request not in self.retained:
+            return 0
+        return self.retained.tokens_of(request, self._targets[request] - 1, taken)
+
+    def reclaim(self, chunks: tuple[Chunk, ...], now_s: float) -> int:
+        """Take the retained blocks that chunks reuse out of the free ones; returns their number.
+
+        Raises
+        ------
+        PlanError
+            When a chunk reuses more than is retained, or part of a block.
+        """
+        assert self.retained is not None
+        claimed = 0
+        for chunk in chunks:
+            request, reused = chunk.request, chunk.reused_tokens
+            kept = self.retained_tokens(request)
+            if not 0 <= reused <= kept or reused % self.ledger.block_tokens:
+                raise self._refuse(request, now_s, f"cannot reuse {reused} tokens: {kept} in whole blocks are retained")
+            claimed += self.retained.claim(request, reused)
+        return claimed
 
     def finish_chunk(self, chunk: Chunk, end_s: float) -> None:
         """Book a processed chunk; the one that completes the prompt emits a token."""
@@ -150,7 +185,9 @@ class Instance:
             tokens, remaining = cohort.leave(request)
             emitted = self._outputs[request] - remaining
             self._targets[request] = requests.input_tokens[request] + emitted
-        self.ledger.release(request, tokens)
+        blocks = self.ledger.release(request, tokens)
+        if self.retained is not None:
+            self.retained.keep(request, tokens, blocks)
         self.resident_tokens -= tokens
         requests.preemptions[request] += 1
         (self._queue_of(request) if self._classified else self.queues[0]).push_back(request)
@@ -194,6 +231,8 @@ class Instance:
             cached.update((r, base + cohort.clock) for r, base in cohort.base.items())
         assert cached.keys() == self.running.keys()
         self.ledger.check_integrity(cached.items())
+        if self.retained is not None:
+            self.retained.check_integrity(self.ledger.free_blocks)
         assert sum(cached.values()) == self.resident_tokens, "resident tokens miscounted"
         waiting = sum(map(len, self.queues))
         assert self.in_system == waiting + len(self.running)
@@ -217,7 +256,9 @@ class Instance:
             requests.first_scheduled_s[request] = now_s
 
     def _depart(self, request: int, tokens: int, end_s: float) -> None:
-        self.ledger.release(request, tokens)
+        blocks = self.ledger.release(request, tokens)
+        if self.retained is not None:
+            self.retained.free(blocks)
         self.resident_tokens -= tokens
         del self.running[request]
         self.requests.completion_s[request] = end_s

@@ -39,7 +39,7 @@ class Integrals:
         self.kv_token_s += resident * duration_s
         self.iterations += 1
 
-    def decode(self, curve: PiecewiseLinear, kv: int, seqs: int, steps: int, resident: int) -> None:
+    def decode(self, curve: PiecewiseLinear, kv: float, seqs: int, steps: int, resident: int) -> None:
         """`steps` decode iterations of `seqs` requests from `kv` tokens read and `resident` cached.
 
         Iteration ``n = 0..steps-1`` lasts ``curve(kv + n seqs)`` and ends with ``resident + (n + 1) seqs`` cached.

@@ -20,12 +20,15 @@ class Chunk(NamedTuple):
         KV tokens to set aside for it now; 0 sets aside just what is cached after this chunk.
     cohort : int
         The cohort it decodes in once its prompt is done.
+    reused_tokens : int
+        On admission: tokens before these that are not processed because `InstanceView.retained_tokens` has them still.
     """
 
     request: int
     tokens: int
     reserve_tokens: int = 0
     cohort: int = 0
+    reused_tokens: int = 0
 
 
 class Move(NamedTuple):

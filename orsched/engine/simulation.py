@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 
+from orsched.catalogue import Hardware
 from orsched.engine.calendar import Calendar
 from orsched.engine.gap_log import GapLog
 from orsched.engine.instance import Instance
@@ -73,7 +74,8 @@ def simulate(
     limit = sys.maxsize if epoch_limit is None else epoch_limit
     alone = fleet.size == 1
     calendar = Calendar()
-    instances = [Instance(i, fleet.hardware, policy, requests, calendar, limit, alone) for i in range(fleet.size)]
+    hardware, skews = fleet.hardware, _skews(fleet.hardware)
+    instances = [Instance(i, hardware, policy, requests, calendar, limit, alone, skews) for i in range(fleet.size)]
     for instance in instances:
         instance.stream.view.rng = _child(sequence, _INSTANCE, instance.index)
         if token_gaps:
@@ -150,6 +152,12 @@ class _Arrivals:
         instance = self._instances[target]
         instance.arrive(request)
         return instance
+
+
+def _skews(hardware: Hardware) -> tuple[float, ...] | None:
+    """Effect of unequal contexts by the number of decoding requests; None when there is none."""
+    skews = tuple(hardware.service.kv_skew(seqs) for seqs in range(hardware.max_num_seqs + 1))
+    return skews if any(skews) else None
 
 
 def _require_types(workload: object, fleet: object, policy: object) -> None:

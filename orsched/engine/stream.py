@@ -50,9 +50,19 @@ class Stream:
     alone : bool
         Whether the instance is the whole fleet. Then the next arrival is its own, and an epoch that the arrival will
         cut short is cut at once.
+    skews : tuple of float, optional
+        Effect of unequal contexts on time, by the number of decoding requests (`ServiceModel.kv_skew`); None: none.
     """
 
-    def __init__(self, instance: Instance, policy: Policy, calendar: Calendar, epoch_limit: int, alone: bool) -> None:
+    def __init__(
+        self,
+        instance: Instance,
+        policy: Policy,
+        calendar: Calendar,
+        epoch_limit: int,
+        alone: bool,
+        skews: tuple[float, ...] | None,
+    ) -> None:
         self._calendar = calendar
         self._instance = instance
         self._batch = policy.batch
@@ -60,6 +70,7 @@ class Stream:
         self._service = instance.hardware.service
         self._max_num_seqs = instance.hardware.max_num_seqs
         self._epoch_limit = epoch_limit
+        self._skews = skews
         self._curves: dict[int, PiecewiseLinear] = {}
         self.view = InstanceView(instance)
         self.integrals = Integrals()
@@ -75,6 +86,8 @@ class Stream:
         self._cohorts: list[Cohort] = []
         self._seqs = 0
         self._kv = 0
+        self._kv_timed: float = 0
+        self._longest = 0
         self._blocks = 0
         self._wakes = True
         self._idle_until_s = math.inf
@@ -167,7 +180,7 @@ class Stream:
             seqs += len(cohort.base)
             kv += cohort.kv_tokens
         self._seqs = seqs
-        self._kv = kv
+        self._kv = self._kv_timed = kv
         self.busy = True
         if chunks:
             self._start_prefill(chunks, now_s)
@@ -192,7 +205,11 @@ class Stream:
             raise PlanError(f"policy {self._policy_name!r} gives a request two chunks in one iteration: {chunks}")
         prompt = past_total = 0
         attention = 0.0
-        take_chunk = self._instance.take_chunk
+        instance, ledger = self._instance, self._instance.ledger
+        used = ledger.used_blocks
+        if instance.retained is not None:
+            used += instance.reclaim(chunks, now_s)
+        take_chunk = instance.take_chunk
         for chunk in chunks:
             past = take_chunk(chunk, now_s)
             tokens = chunk.tokens
@@ -202,19 +219,24 @@ class Stream:
         self._prompt_tokens = prompt
         if self._seqs + len(chunks) > self._max_num_seqs:
             raise self._too_many(self._seqs + len(chunks))
+        if self._skews is not None:
+            self._rank(self._skews)
         self._steps = 1
         self._blocks = blocks = self._need(1)
-        free = self._instance.ledger.free_blocks
-        if blocks > free:
-            raise self._too_little(free)
-        self._instance.ledger.grow(blocks)
-        batch = Batch(prompt, attention, past_total, self._seqs, self._kv)
+        if blocks > ledger.free_blocks:
+            raise self._too_little(ledger.free_blocks)
+        ledger.grow(blocks)
+        if instance.retained is not None:
+            instance.retained.take(ledger.used_blocks - used)
+        batch = Batch(prompt, attention, past_total, self._seqs, self._kv, self._longest)
         self.end_s = now_s + self._service.iteration_s(batch)
 
     def _start_decode(self, plan: Plan, now_s: float) -> None:
         seqs = self._seqs
         if seqs > self._max_num_seqs:
             raise self._too_many(seqs)
+        if self._skews is not None:
+            self._rank(self._skews)
         steps = plan.max_steps if plan.max_steps < self._epoch_limit else self._epoch_limit
         if steps < 1:
             raise PlanError(f"policy {self._policy_name!r} asked for {steps} iterations: max_steps must be >= 1")
@@ -234,9 +256,14 @@ class Stream:
         curve = self._curves.get(seqs)
         if curve is None:
             curve = self._curves[seqs] = self._service.decode_curve(seqs)
-        self.end_s = now_s + curve.total(self._kv, seqs, steps)
+        self.end_s = now_s + curve.total(self._kv_timed, seqs, steps)
         if plan.until_s < math.inf:
             self._shorten(plan.until_s)
+
+    def _rank(self, skews: tuple[float, ...]) -> None:
+        """Find the longest context, and the KV tokens that equal contexts would have to read to take as long."""
+        self._longest = longest = max((cohort.longest_kv_tokens() for cohort in self._cohorts), default=0)
+        self._kv_timed = self._kv + skews[self._seqs] * (self._seqs * longest - self._kv)
 
     def _too_many(self, requests: int) -> PlanError:
         return PlanError(
@@ -280,7 +307,7 @@ class Stream:
         """Iterations up to the end of the one running at `time_s`, or ending then, and the seconds they take."""
         curve = self._curves[self._seqs]
         elapsed_s = time_s * (1 - CLOCK_SNAP) - self._start_s
-        return curve.count_to_reach(self._kv, self._seqs, self._steps, elapsed_s, SNAP)
+        return curve.count_to_reach(self._kv_timed, self._seqs, self._steps, elapsed_s, SNAP)
 
     def _finish(self) -> None:
         """Apply the iterations of the epoch that has just ended."""
@@ -295,7 +322,9 @@ class Stream:
             resident = instance.resident_tokens + seqs + self._prompt_tokens
             self.integrals.iteration(end_s - self._start_s, seqs + len(chunks), resident)
         else:
-            self.integrals.decode(self._curves[seqs], self._kv, seqs, steps, instance.resident_tokens)
+            self.integrals.decode(self._curves[seqs], self._kv_timed, seqs, steps, instance.resident_tokens)
+            if instance.retained is not None:
+                instance.retained.take(self._blocks)
         if instance.gaps is not None:
             self._log_gaps(instance.gaps)
         instance.resident_tokens += steps * seqs
@@ -313,7 +342,7 @@ class Stream:
                 gaps.iteration(cohort, self.end_s)
             else:
                 curve = self._curves[self._seqs]
-                gaps.decode(cohort, curve, self._kv, self._seqs, self._steps, self._start_s, self.end_s)
+                gaps.decode(cohort, curve, self._kv_timed, self._seqs, self._steps, self._start_s, self.end_s)
 
     def _need(self, steps: int) -> int:
         """New KV blocks that `steps` iterations take."""

@@ -154,6 +154,15 @@ class InstanceView:
         """Tokens still to process before `request` emits its next token (recomputation included)."""
         return self.prompt_tokens[request] - self.prefilling.get(request, 0)
 
+    def retained_tokens(self, request: int, taken_blocks: int = 0) -> int:
+        """Tokens of a waiting `request` whose KV outlived its preemption: `Chunk.reused_tokens` may be as many.
+
+        With `taken_blocks`, what would be left once so many more free blocks were taken. A batcher that pauses
+        admissions (``wake_on_arrival=False``) counts the growth of this iteration in: otherwise an admission that does
+        not fit now might fit after some decoding, when less is reused.
+        """
+        return self._instance.retained_tokens(request, taken_blocks)
+
     def input_tokens(self, request: int) -> int:
         """Prompt length of `request`."""
         return self._instance.requests.input_tokens[request]

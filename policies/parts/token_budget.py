@@ -19,7 +19,8 @@ class TokenBudget:
 
     Every decode takes one token. A prompt in progress takes what is left of the budget; new prompts follow in order of
     arrival, cut to the budget. When decode growth does not fit, the last admitted request is preempted
-    and recomputed; the step that preempts admits nobody, and a prompt in progress pauses for that step.
+    and recomputed, but for what the instance still retains of it; the step that preempts admits nobody, and a prompt in
+    progress pauses for that step.
 
     Parameters
     ----------
@@ -60,6 +61,7 @@ class TokenBudget:
         chunks: list[Chunk] = []
         budget = self.max_num_batched_tokens - running
         free -= view.growth_blocks()
+        taken = view.free_blocks - free
         for request, done in prefilling.items():
             budget += 1
             tokens = min(view.prompt_left(request), budget)
@@ -69,6 +71,7 @@ class TokenBudget:
             chunks.append(Chunk(request, tokens))
             budget -= tokens
             free -= blocks
+            taken += blocks
         if self.watermark:
             free -= watermark_blocks(view, self.watermark)
         limit = self.max_num_seqs if self.max_num_seqs < view.max_num_seqs else view.max_num_seqs
@@ -76,12 +79,15 @@ class TokenBudget:
             if budget <= 0 or running >= limit:
                 break
             prompt = view.prompt_tokens[request]
-            tokens = prompt if prompt < budget else budget
-            held = prompt if self.reserve_prompt else tokens
-            free -= view.blocks_for(held)
+            reused = view.retained_tokens(request, taken)
+            tokens = min(prompt - reused, budget)
+            held = prompt if self.reserve_prompt else reused + tokens
+            blocks = view.blocks_for(held)
+            free -= blocks
+            taken += blocks - view.blocks_for(reused)
             if free < 0:
                 break
-            chunks.append(Chunk(request, tokens, held))
+            chunks.append(Chunk(request, tokens, held, 0, reused))
             budget -= tokens
             running += 1
         return Plan(tuple(chunks)) if chunks else DECODE_UNDISTURBED

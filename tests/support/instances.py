@@ -40,7 +40,7 @@ def edge_of_memory(
 
 
 def tight_hardware(service: object, seed: int, block_tokens: int) -> Hardware:
-    """Memory and batch size small enough to bind, large enough for the longest request."""
+    """Memory and batch size small enough to bind, large enough for the longest request; odd seeds retain KV."""
     rng = np.random.default_rng(seed)
     return Hardware(
         "tight",
@@ -48,6 +48,7 @@ def tight_hardware(service: object, seed: int, block_tokens: int) -> Hardware:
         int(rng.integers(420, 2500)),
         int(rng.integers(3, 40)),
         block_tokens,  # type: ignore[arg-type]
+        keeps_preempted_kv=seed % 2 == 1,
     )
 
 
