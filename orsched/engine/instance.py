@@ -124,8 +124,15 @@ class Instance:
             return 0
         return self.retained.tokens_of(request, self._targets[request] - 1, taken)
 
-    def reclaim(self, chunks: tuple[Chunk, ...], now_s: float) -> int:
-        """Take the retained blocks that chunks reuse out of the free ones; returns their number.
+    def reclaim(self, chunks: tuple[Chunk, ...], now_s: float) -> tuple[tuple[Chunk, ...], int]:
+        """Take the retained blocks that the chunks can use out of the free ones.
+
+        Returns
+        -------
+        chunks : tuple of Chunk
+            The same, without the tokens that need not be processed.
+        blocks : int
+            How many blocks were taken.
 
         Raises
         ------
@@ -133,14 +140,16 @@ class Instance:
             When a chunk reuses more than is retained, or part of a block.
         """
         assert self.retained is not None
-        claimed = 0
+        rest, claimed, size = [], 0, self.ledger.block_tokens
         for chunk in chunks:
-            request, reused = chunk.request, chunk.reused_tokens
+            request, tokens, reserve, cohort, reused = chunk
             kept = self.retained_tokens(request)
-            if not 0 <= reused <= kept or reused % self.ledger.block_tokens:
+            if not 0 <= reused <= kept or reused % size:
                 raise self._refuse(request, now_s, f"cannot reuse {reused} tokens: {kept} in whole blocks are retained")
-            claimed += self.retained.claim(request, reused)
-        return claimed
+            more = min(kept, tokens - 1) // size * size if kept and not reused else 0
+            claimed += self.retained.claim(request, reused + more)
+            rest.append(Chunk(request, tokens - more, reserve, cohort, reused + more) if more else chunk)
+        return tuple(rest), claimed
 
     def finish_chunk(self, chunk: Chunk, end_s: float) -> None:
         """Book a processed chunk; the one that completes the prompt emits a token."""

@@ -22,6 +22,7 @@ class Chunk(NamedTuple):
         The cohort it decodes in once its prompt is done.
     reused_tokens : int
         On admission: tokens before these that are not processed because `InstanceView.retained_tokens` has them still.
+        With 0, what is retained of `tokens` itself is not processed either.
     """
 
     request: int

@@ -208,7 +208,9 @@ class Stream:
         instance, ledger = self._instance, self._instance.ledger
         used = ledger.used_blocks
         if instance.retained is not None:
-            used += instance.reclaim(chunks, now_s)
+            chunks, claimed = instance.reclaim(chunks, now_s)
+            self._chunks = chunks
+            used += claimed
         take_chunk = instance.take_chunk
         for chunk in chunks:
             past = take_chunk(chunk, now_s)

@@ -13,6 +13,7 @@ from laws import assert_exact
 from orsched import Chunk, Fleet, Hardware, Plan, Policy, Workload, simulate
 from orsched.engine.retained import RetainedKV
 from orsched.errors import PlanError
+from policies.vllm_v0 import vllm_v0
 from policies.vllm_v1 import vllm_v1
 
 
@@ -93,6 +94,16 @@ def test_a_preempted_request_recomputes_only_what_was_overwritten():
     ]
     assert [run.preemptions.tolist() for run in runs] == [[0, 1], [0, 1]]
     assert runs[0].completion_s[0] == runs[1].completion_s[0]
+    saved = runs[0].completion_s[1] - runs[1].completion_s[1]
+    assert saved == pytest.approx(10 * AFFINE.prompt_token_s)
+
+
+def test_retention_saves_the_same_work_for_every_policy():
+    """Claim: a policy that knows nothing of retention recomputes less too: by hand, as above, prompts in one piece."""
+    work = Workload.of([0.0, 0.0], [15, 15], [12, 12])
+    hw = Hardware("tiny", AFFINE, 40, 4, 10)
+    runs = [simulate(work, Fleet(replace(hw, keeps_preempted_kv=keeps)), vllm_v0(), check=True) for keeps in (0, 1)]
+    assert runs[1].preemptions.tolist() == [0, 1]
     saved = runs[0].completion_s[1] - runs[1].completion_s[1]
     assert saved == pytest.approx(10 * AFFINE.prompt_token_s)
 
