@@ -125,7 +125,7 @@ def goodput_programme(rates: Rates, fleet: Fleet, slos: Sequence[SLO], weights: 
         Worth of a request on time.
     """
     work = rates.work
-    sound = sound_minorants(fleet.hardware.service, rates.least_prompt)
+    sound = sound_minorants(fleet.hardware, rates.least_prompt)
     mixtures = standalone(sound)
     first: Floats = np.array([slo.ttft_s for slo in slos]) * (1 + TOLERANCE)
     rest: Floats = np.array([slo.tpot_s for slo in slos]) * work.decode_iterations.astype(float) * (1 + TOLERANCE)

@@ -140,7 +140,7 @@ def planning_programme(
         Most prompt tokens per iteration.
     """
     hw = fleet.hardware
-    minorants = sound_minorants(hw.service, int(work.prompt_tokens.min()))
+    minorants = sound_minorants(hw, int(work.prompt_tokens.min()))
     rows = {f"time-{k}": np.append(m.work_s(work), m.base_s) for k, m in enumerate(minorants)}
     rows["memory"] = np.append(work.kv_volume / hw.kv_capacity_tokens, -1.0)
     rows["seats"] = np.append(work.iterations / hw.max_num_seqs, -1.0)
@@ -166,7 +166,7 @@ def load_programme(demand: Demand, fleet: Fleet) -> LinearProgramme:
     rates = Rates.of(demand)
     hw = fleet.hardware
     share = rates.rate_per_s / fleet.size
-    minorants = sound_minorants(hw.service, rates.least_prompt)
+    minorants = sound_minorants(hw, rates.least_prompt)
     rows = {f"time-{k}": (m.base_s, -1.0, -float(share @ m.work_s(rates.work))) for k, m in enumerate(minorants)}
     rows["memory"] = (-1.0, 0.0, -float(share @ rates.work.kv_volume) / hw.kv_capacity_tokens)
     rows["seats"] = (-1.0, 0.0, -float(share @ rates.work.iterations) / hw.max_num_seqs)

@@ -89,7 +89,7 @@ class GoodputProgramme:
         for fleet in self.fleets:
             tokens += most_iterations(fleet) * fleet.hardware.kv_capacity_tokens
             seats += most_iterations(fleet) * fleet.hardware.max_num_seqs
-            minorant = next(m for m in chunk_minorants(fleet.hardware.service, self._least) if m.base_s >= 0)
+            minorant = next(m for m in chunk_minorants(fleet.hardware, self._least) if m.base_s >= 0)
             best = {name: min(best[name], one) for name, one in coefficients(minorant).items()}
         prompts = sum(unit["prompt"] for unit in self._units)
         work = sum(unit[name] * best[name] for unit in self._units for name in FLOWS)
@@ -108,7 +108,7 @@ class GoodputProgramme:
             busy = draft.column(f"instances of {label}", upper=float(fleet.size))
             used.append(busy)
             flows = [self._tier_flows(k, level, label) for k in range(len(self.tiers))]
-            for m in chunk_minorants(hw.service, self._least):
+            for m in chunk_minorants(hw, self._least):
                 work = self._sum(flows, coefficients(m))
                 draft.row(f"time on {label}", {**work, count: m.base_s, busy: -1.0}, high=0.0)
             if math.isfinite(level):

@@ -38,7 +38,7 @@ class MeanTpotProgramme(GoodputProgramme):
         return math.inf, tier.ttft_s
 
     def _more_rows(self) -> None:
-        mixtures = [standalone(chunk_minorants(fleet.hardware.service, self._least)) for fleet in self.fleets]
+        mixtures = [standalone(chunk_minorants(fleet.hardware, self._least)) for fleet in self.fleets]
         tighter = [frozenset(k for k, t in enumerate(self.tiers) if t.tpot_s <= s.tpot_s) for s in self.tiers]
         alone = [frozenset({k}) for k in range(len(self.tiers))]
         for group in dict.fromkeys([*tighter, *alone]):

@@ -10,27 +10,29 @@ import numpy as np
 from fluid.modes.participants import Participant
 from fluid.modes.polytope import clip
 from fluid.modes.table import ModeTable
-from fluid.pathwise.minorants import recompute_proof
+from fluid.pathwise.minorants import recompute_proof, reuse_proof
 from orsched.catalogue import Hardware
 from orsched.errors import InputError
-from orsched.service import Minorant, ServiceModel
+from orsched.service import Minorant
 from orsched.work import Floats
 
 SeatRange = tuple[int, int]
 """Least and most requests that take part in an iteration."""
 
 
-def chunk_minorants(service: ServiceModel, least_prompt: int) -> tuple[Minorant, ...]:
+def chunk_minorants(hardware: Hardware, least_prompt: int) -> tuple[Minorant, ...]:
     """Minorants under which each re-prefilled token costs its share of the decode that the re-prefill replaces.
 
-    A chunk of p of n + 1 re-prefilled tokens then costs at least ``p / (n + 1)`` of a decode reading n.
-    Recomputation replaces work (`fluid.pathwise.minorants.recompute_proof`); with several minorants at
+    A chunk of p of the n + 1 - r tokens re-prefilled after r retained ones (`Hardware.keeps_preempted_kv`; r = 0
+    without) then costs at least ``p / (n + 1 - r)`` of a decode reading n, and leaves at least that share of n + 1
+    tokens resident. Recomputation replaces work (`fluid.pathwise.minorants`); with several minorants at
     once the share that each chunk replaces has to be the same under all of them, so attention within the
-    prompt is not counted on in the proof. Every catalogue entry passes unchanged.
+    prompt is not counted on in the proof. Without retention every catalogue entry passes unchanged.
     """
-    bare = (recompute_proof(replace(m, chunk_attention_s=0.0), least_prompt) for m in service.affine_minorants())
-    whole = (m.chunk_attention_s for m in service.affine_minorants())
-    return tuple(replace(m, chunk_attention_s=chi) for m, chi in zip(bare, whole, strict=True))
+    lower = reuse_proof if hardware.keeps_preempted_kv else recompute_proof
+    minorants = hardware.service.affine_minorants()
+    bare = (lower(replace(m, chunk_attention_s=0.0), least_prompt) for m in minorants)
+    return tuple(replace(b, chunk_attention_s=m.chunk_attention_s) for b, m in zip(bare, minorants, strict=True))
 
 
 def batch_modes(
@@ -93,7 +95,7 @@ def batch_modes(
     InputError
         When no minorant has a positive base.
     """
-    minorants = minorants or chunk_minorants(hardware.service, least_prompt)
+    minorants = minorants or chunk_minorants(hardware, least_prompt)
     if max(m.base_s for m in minorants) <= 0:
         raise InputError(f"{hardware.name}: no affine minorant with a positive base, an iteration could take no time")
     low, high = seats

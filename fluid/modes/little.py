@@ -114,7 +114,7 @@ def fluid_latency(demand: Demand, fleet: Fleet) -> Bound:
     rates = Rates.of(demand)
     _require_room(rates, fleet)
     hw = fleet.hardware
-    minorants = chunk_minorants(hw.service, rates.least_prompt)
+    minorants = chunk_minorants(hw, rates.least_prompt)
     seconds = {m: fleet.size - float(rates.rate_per_s @ m.work_s(rates.work)) for m in minorants}
     most = min((left / m.base_s for m, left in seconds.items() if m.base_s > 0), default=0.0)
     least = max(

@@ -121,7 +121,7 @@ def _reading(
     if fleet.size > 1:
         return plain, nothing
     apart = Participations.apart(workload, fleet.hardware)
-    mixtures = standalone(sound_minorants(fleet.hardware.service, int(workload.input_tokens.min())))
+    mixtures = standalone(sound_minorants(fleet.hardware, int(workload.input_tokens.min())))
     delay, likely = PrefillDelay.best(workload, mixtures, apart.floor)
     promise = plain.promise(price, period_s)
     if likely <= _WORTH_A_LOOK * promise or _FAVOUR * (apart.promise(price, period_s) + likely) <= promise:

@@ -108,7 +108,7 @@ class CriticalPaths:
     @classmethod
     def of(cls, workload: Workload, fleet: Fleet) -> CriticalPaths:
         """Critical paths of a workload's requests on an instance of `fleet`."""
-        sound = sound_minorants(fleet.hardware.service, int(workload.input_tokens.min()))
+        sound = sound_minorants(fleet.hardware, int(workload.input_tokens.min()))
         inputs, outputs = workload.input_tokens, workload.output_tokens
         decode = decode_alone_s(standalone(sound), inputs, np.ones_like(outputs), outputs)
         return cls(prefill_alone_s(sound, inputs), decode, outputs)

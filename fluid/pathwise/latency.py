@@ -92,7 +92,7 @@ class SrptFamily:
     @classmethod
     def of(cls, workload: Workload, fleet: Fleet) -> SrptFamily:
         """Build the family of a workload on a fleet."""
-        sound = sound_minorants(fleet.hardware.service, int(workload.input_tokens.min()))
+        sound = sound_minorants(fleet.hardware, int(workload.input_tokens.min()))
         return cls(workload, fleet, standalone(sound))
 
     def flow_sum_s(self, choice: Choice) -> Fraction:

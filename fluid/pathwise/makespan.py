@@ -35,7 +35,7 @@ def planning_makespan_s(workload: Workload, fleet: Fleet) -> float:
     volume = kv_volume(workload.input_tokens, workload.output_tokens, hw.block_tokens) / usable_tokens(hw)
     iterations = np.maximum(_suffix(volume), _suffix(work.iterations / hw.max_num_seqs))
     after = workload.arrival_s - workload.arrival_s[0]
-    mixtures = standalone(sound_minorants(hw.service, int(workload.input_tokens.min())))
+    mixtures = standalone(sound_minorants(hw, int(workload.input_tokens.min())))
     return max(
         float(np.max(after + shave / fleet.size * (_suffix(m.work_s(work)) + m.base_s * iterations))) for m in mixtures
     )

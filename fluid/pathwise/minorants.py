@@ -1,7 +1,7 @@
 """Affine lower bounds of the iteration time in the form every bound of this package can use.
 
-Two repairs turn a service model's own minorants into *sound* ones: no gain from recomputation
-(`recompute_proof`) and, where a share of the base is handed out, a base that is not negative (`standalone`).
+Two repairs turn a service model's own minorants into *sound* ones: no gain from recomputation (`recompute_proof`,
+`reuse_proof`) and, where a share of the base is handed out, a base that is not negative (`standalone`).
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import product
 
-from orsched.service import Minorant, ServiceModel
+from orsched.catalogue import Hardware
+from orsched.service import Minorant
 
 _TO_ZERO = 1e-12
 
@@ -50,9 +51,36 @@ def recompute_proof(minorant: Minorant, least_prompt: int) -> Minorant:
     return Minorant(minorant.base_s, beta, min(gamma, beta + (beta - lowered) * least_prompt), lowered, chi)
 
 
-def sound_minorants(service: ServiceModel, least_prompt: int = 1) -> tuple[Minorant, ...]:
+def reuse_proof(minorant: Minorant, least_prompt: int) -> Minorant:
+    """Lower a minorant until a re-prefill of what was *not* retained never costs less than the decode it replaces.
+
+    Where the KV of preempted requests is retained (`Hardware.keeps_preempted_kv`), a request with ``n`` cached tokens
+    may come back by processing ``n + 1 - r`` tokens after ``r <= n`` retained ones. The work
+    ``beta (n + 1 - r) + chi ((n + 1)^2 - r^2) / 2`` decreases in ``r``, so what is needed is, for every
+    ``n >= least_prompt``,
+
+        beta + chi (n + 1/2) >= gamma + delta n.
+
+    ``delta' = min(delta, chi)`` and ``gamma' = min(gamma, beta + chi/2 + (chi - delta') least_prompt)`` give it: the
+    left side minus the right side is non-negative at ``least_prompt`` and does not decrease afterwards. The price is
+    high: a minorant without attention within the prompt loses its KV term, because a chunk of one token re-reads the
+    past for nothing in it.
+
+    Parameters
+    ----------
+    minorant, least_prompt
+        As in `recompute_proof`.
+    """
+    beta, chi = minorant.prompt_token_s, minorant.chunk_attention_s
+    lowered = min(minorant.kv_token_s, chi)
+    gamma = min(minorant.sequence_s, beta + chi / 2 + (chi - lowered) * least_prompt)
+    return Minorant(minorant.base_s, beta, gamma, lowered, chi)
+
+
+def sound_minorants(hardware: Hardware, least_prompt: int = 1) -> tuple[Minorant, ...]:
     """Take the service model's minorants, each proof against recomputation; bases may be negative."""
-    return tuple(recompute_proof(m, least_prompt) for m in service.affine_minorants())
+    lower = reuse_proof if hardware.keeps_preempted_kv else recompute_proof
+    return tuple(lower(m, least_prompt) for m in hardware.service.affine_minorants())
 
 
 def mix(minorants: Sequence[Minorant], weights: Sequence[float]) -> Minorant:

@@ -82,7 +82,7 @@ class Participations:
     @classmethod
     def apart(cls, workload: Workload, hardware: Hardware) -> Participations:
         """Set the time that all minorants grant to prompt tokens apart."""
-        minorants = chunk_minorants(hardware.service, int(workload.input_tokens.min()))
+        minorants = chunk_minorants(hardware, int(workload.input_tokens.min()))
         token = min(m.prompt_token_s for m in minorants) * (1 - _ROUNDING)
         attention = min(m.chunk_attention_s for m in minorants) * (1 - _ROUNDING)
         return cls._read(workload, hardware, Minorant(0.0, token, 0.0, 0.0, attention))
@@ -151,7 +151,7 @@ def _worths(kinds: _Kinds, amounts: tuple[float, ...], price: float) -> Floats:
 def _modes(kinds: _Kinds) -> ModeTable:
     """Every batch composition, under all minorants, without the time set apart."""
     hw = kinds.hardware
-    minorants = chunk_minorants(hw.service, kinds.least_prompt)
+    minorants = chunk_minorants(hw, kinds.least_prompt)
     seats = seat_ranges(hw.max_num_seqs, _EXACT)
     if kinds.apart:
         token, attention = (min(getattr(m, f) for m in minorants) for f in ("prompt_token_s", "chunk_attention_s"))

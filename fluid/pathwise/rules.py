@@ -27,7 +27,7 @@ _WORTHS = (2.0, 3.0)
 
 def rules(workload: Workload, fleet: Fleet, reaches: Sequence[float] = (1.0,)) -> tuple[Rule, ...]:
     """Every rule that is tried, for each minorant of the fleet's service model."""
-    mixtures = standalone(sound_minorants(fleet.hardware.service, int(workload.input_tokens.min())))
+    mixtures = standalone(sound_minorants(fleet.hardware, int(workload.input_tokens.min())))
     found = [rule for minorant in mixtures for rule in _rules(minorant, reaches)]
     return tuple(found)
 

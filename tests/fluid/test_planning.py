@@ -40,7 +40,7 @@ def test_planned_load_is_the_load_axis(classes, hw, size):
     work = Rates.of(classes).work
     axis = load(1.5 * len(classes), work, fleet)
     planned = planned_load(classes, fleet)
-    if sound_minorants(hw.service, int(work.prompt_tokens.min())) == hw.service.affine_minorants():
+    if sound_minorants(hw, int(work.prompt_tokens.min())) == hw.service.affine_minorants():
         assert planned == pytest.approx(axis, rel=1e-9)
     else:
         assert planned <= axis * (1 + 1e-9)
@@ -81,7 +81,7 @@ def test_capacity_equals_an_independent_model(classes, hw, size, budget):
     limits.append((o / hw.max_num_seqs) @ X <= N)
     if budget:
         limits.append((prompt / budget) @ X <= N)
-    for t in sound_minorants(hw.service, int(prompt.min())):
+    for t in sound_minorants(hw, int(prompt.min())):
         work = (
             t.prompt_token_s * prompt
             + t.sequence_s * (o - 1)

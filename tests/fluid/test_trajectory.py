@@ -191,7 +191,12 @@ def test_an_idle_server_waits_for_the_rate_to_change():
 
 def scaled(hw, n):
     """The system n times as large: what an iteration sees of its batch is the n-th part."""
-    one_nth = Affine(*(getattr(hw.service, f) / (1 if f == "base_s" else n) for f in Affine.__dataclass_fields__))
+    one_nth = Affine(
+        *(
+            getattr(hw.service, f) / (1 if f == "base_s" else n)
+            for f in ("base_s", "prompt_token_s", "sequence_s", "kv_token_s")
+        )
+    )
     return Hardware(f"{n}x", one_nth, hw.kv_capacity_tokens * n, hw.max_num_seqs * n, hw.block_tokens)
 
 

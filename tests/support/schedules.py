@@ -42,13 +42,17 @@ def instances(draw, most=7, longest=10, sizes=(1, 2, 3), spread=5.0):
     block = draw(st.sampled_from([1, 1, 2, 3]))
     least = max(-(-(a + b - 1) // block) * block for a, b in zip(inputs, outputs, strict=True))
     capacity = least + draw(st.sampled_from([0, 1, 3, 10, 40]))
-    hardware = Hardware("tiny", draw(service_models()), capacity, draw(st.integers(1, 5)), block)
+    keeps = draw(st.sampled_from([False, False, True]))
+    hardware = Hardware("tiny", draw(service_models()), capacity, draw(st.integers(1, 5)), block, keeps)
     fleet = Fleet(hardware, draw(st.sampled_from(sizes)))
     return Workload.of(arrivals, inputs, outputs), fleet
 
 
 def random_schedule(workload, fleet, seed):
-    """First-token and completion times of a random feasible schedule: chunks, pauses, idling, recomputation."""
+    """First-token and completion times of a random feasible schedule: chunks, pauses, idling, recomputation.
+
+    Where the hardware keeps the KV of preempted requests, any prefix may survive, however much memory was used since.
+    """
     rng = random.Random(seed)
     greed = rng.choice([0.3, 0.8, 1.0])
     n = len(workload)
@@ -62,7 +66,7 @@ def random_schedule(workload, fleet, seed):
 
 def _run_instance(workload, hw, mine, rng, greed, first, done):
     arrival, inputs, outputs = (c.tolist() for c in (workload.arrival_s, workload.input_tokens, workload.output_tokens))
-    cached, emitted = dict.fromkeys(mine, 0), dict.fromkeys(mine, 0)
+    cached, emitted, kept = (dict.fromkeys(mine, 0) for _ in range(3))
     now, rounds = 0.0, 0
     unchunked = rng.random() < 0.5
 
@@ -74,8 +78,11 @@ def _run_instance(workload, hw, mine, rng, greed, first, done):
         calm = rounds > 200
         ready = [i for i in mine if arrival[i] <= now and emitted[i] < outputs[i]]
         residents = [i for i in ready if cached[i]]
-        if residents and not calm and rng.random() < 0.1:
-            cached[rng.choice(residents)] = 0
+        if residents and not calm and rng.random() < (0.4 if hw.keeps_preempted_kv else 0.1):
+            leaver = rng.choice(residents)
+            if hw.keeps_preempted_kv:
+                kept[leaver] = rng.choice([0, cached[leaver], rng.randint(0, cached[leaver])])
+            cached[leaver] = 0
         rng.shuffle(ready)
         if calm:
             ready.sort(key=lambda i: -cached[i])
@@ -85,12 +92,14 @@ def _run_instance(workload, hw, mine, rng, greed, first, done):
             if len(batch) == hw.max_num_seqs or (not calm and rng.random() > greed):
                 continue
             decoding = emitted[i] > 0 and cached[i] == inputs[i] + emitted[i] - 1
-            left = inputs[i] + emitted[i] - cached[i]
+            had = max(cached[i], kept[i])
+            left = inputs[i] + emitted[i] - had
             tokens = 1 if decoding else (left if unchunked or calm else rng.randint(1, left))
-            extra = blocks(cached[i] + tokens) - blocks(cached[i])
+            extra = blocks(had + tokens) - blocks(cached[i])
             if extra > room:
                 continue
             room -= extra
+            cached[i], kept[i] = had, 0
             batch.append((i, tokens, decoding))
             if decoding:
                 seqs, reads = seqs + 1, reads + cached[i]
@@ -104,6 +113,7 @@ def _run_instance(workload, hw, mine, rng, greed, first, done):
             elif calm:
                 for i in ready[1:]:
                     cached[i] = 0
+                kept = dict.fromkeys(mine, 0)
             else:
                 now += rng.choice([0.0, 0.1])
             continue

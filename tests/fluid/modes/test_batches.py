@@ -83,12 +83,12 @@ def test_every_iteration_is_dominated(service, capacity, most_seats, seed):
                 attention = chunk * (past + chunk / 2)
                 done[f"prefill of {length} tokens"] += chunk / length
                 done["prompt attention"] += attention
-                batch = Batch(*np.add(batch, (chunk, attention, past, 0, 0)))
+                batch = Batch(*np.add(batch, (chunk, attention, past, 0, 0, 0)))
                 held += past + chunk
             else:
                 n = int(rng.choice(reads))
                 done[f"decode reading {n} tokens"] += 1
-                batch = Batch(*np.add(batch, (0, 0, 0, 1, n)))
+                batch = Batch(*np.add(batch, (0, 0, 0, 1, n, 0)))
                 held += n + 1
         if held > capacity:
             continue

@@ -103,7 +103,7 @@ def test_hull_below_the_optimum(instance):
 def compact_number(demand, fleet, kinds, wanted):
     """The same programme without modes: work per batch size as variables, minorants and limits as rows."""
     hw, K = fleet.hardware, len(kinds)
-    minorants = chunk_minorants(hw.service, Rates.of(demand).least_prompt)
+    minorants = chunk_minorants(hw, Rates.of(demand).least_prompt)
     width = K + 2  # participations per second, iterations per second, time share
     columns = width * hw.max_num_seqs
     rows, rhs = [], []
@@ -172,7 +172,7 @@ def test_capacity_is_the_planning_programme(classes, hw, size):
     modes = batch_modes(hw, kinds, (1, hw.max_num_seqs), least_prompt=rates.least_prompt)
     found = mode_lp(modes, wanted, CAPACITY, instances={hw.name: size})
     load = planned_load(classes, fleet)
-    if chunk_minorants(hw.service, rates.least_prompt) == sound_minorants(hw.service, rates.least_prompt):
+    if chunk_minorants(hw, rates.least_prompt) == sound_minorants(hw, rates.least_prompt):
         assert found.bound.value * load == pytest.approx(1.0, rel=1e-6)
     else:
         assert found.bound.value * load >= 1 - 1e-9

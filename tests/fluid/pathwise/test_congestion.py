@@ -144,7 +144,7 @@ def test_every_choice_of_prices_and_windows_is_valid(instance, seed, chosen, cut
 
 
 def a_delay(workload, fleet, progress):
-    sound = standalone(sound_minorants(fleet.hardware.service, int(workload.input_tokens.min())))
+    sound = standalone(sound_minorants(fleet.hardware, int(workload.input_tokens.min())))
     delay, _ = PrefillDelay.best(workload, sound, progress.floor)
     return delay
 

@@ -34,7 +34,7 @@ def alone(service, chunks):
 @given(service_models(), st.integers(1, 7))
 def test_no_chunking_of_a_prompt_is_faster(service, length):
     best = min(alone(service, chunks) for chunks in chunkings(length))
-    bound = prefill_alone_s(sound_minorants(service, length), np.array([length]))[0]
+    bound = prefill_alone_s(sound_minorants(Hardware("gpu", service, 100), length), np.array([length]))[0]
     assert bound <= best * (1 + 1e-12)
 
 
@@ -43,7 +43,9 @@ def test_chunks_below_the_hinge_can_be_faster_than_the_whole_prompt():
     service = Hinged(1.0, 0.0, 0.0, 0.0, 2.0, 5.0)
     assert alone(service, [6]) == 21
     assert alone(service, [2, 2, 2]) == 3
-    assert prefill_alone_s(sound_minorants(service, 6), np.array([6, 2])) == pytest.approx([3.0, 1.0])
+    assert prefill_alone_s(sound_minorants(Hardware("gpu", service, 100), 6), np.array([6, 2])) == pytest.approx(
+        [3.0, 1.0]
+    )
 
 
 def test_affine_paths_are_exact():
@@ -61,7 +63,7 @@ def test_affine_paths_are_exact():
 def test_decodes_add_up(service, length, outputs, data):
     """Splitting an answer anywhere loses nothing for one minorant and never gains."""
     middle = data.draw(st.integers(1, outputs))
-    mixtures = standalone(sound_minorants(service, length))
+    mixtures = standalone(sound_minorants(Hardware("gpu", service, 100), length))
     one, prompt, k, o = (np.array([x]) for x in (1, length, middle, outputs))
     parts = decode_alone_s(mixtures, prompt, one, k) + decode_alone_s(mixtures, prompt, k, o)
     whole = decode_alone_s(mixtures, prompt, one, o)

@@ -28,7 +28,7 @@ MINORANT = REFERENCE.service.affine_minorants()[0]
 
 
 def every_rule(workload, fleet, seats, pace, reach):
-    mixtures = standalone(sound_minorants(fleet.hardware.service, int(workload.input_tokens.min())))
+    mixtures = standalone(sound_minorants(fleet.hardware, int(workload.input_tokens.min())))
     for m in mixtures:
         yield Sharing(Choice(m, seats, 1.0), pace if m.base_s > 0 else 0.0)
         if m.base_s > 0:
