@@ -1,4 +1,4 @@
-"""What the engine is timed on: the reference instance, at load 0.9 where the policy can run there."""
+"""What the engine is timed on: the reference workload, at load 0.9 where the policy can run there."""
 
 from __future__ import annotations
 
@@ -21,16 +21,17 @@ SEED = 1
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One policy on `instances` reference instances at a load; the router matters for several only."""
+    """One policy on `instances` instances at a load; the router matters for several only."""
 
     policy: str
     instances: int = 1
     router: str = "jsq"
     load: float = LOAD
+    hardware: str = "reference"
 
     def seconds(self, requests: int, repeats: int = 1) -> float:
         """Simulate `requests` requests; return the CPU time of the simulation alone, the best of `repeats` runs."""
-        fleet = Fleet.identical(hardware("reference"), self.instances)
+        fleet = Fleet.identical(hardware(self.hardware), self.instances)
         source = workload_source("reference")
         policy = policies.build(self.policy, source.whole().at_load(self.load, fleet), fleet)
         if self.instances > 1:

@@ -24,6 +24,17 @@ def to_rich(found: Mapping[str, Any], previous: Mapping[str, Any] | None) -> Tab
     return grid
 
 
+def service_to_rich(found: Mapping[str, Any]) -> Group:
+    """One line per entry of the catalogue."""
+    grid = Table("entry", "form", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    keys = ("mixed_us", "decode_us", "curve_us", "requests_per_s", "timeouts_per_request")
+    for header in ("mixed (us)", "decode (us)", "curve (us)", "requests/s", "timeouts/request"):
+        grid.add_column(header, justify="right")
+    for entry in found["entries"]:
+        grid.add_row(entry["name"], entry["form"], *(_text(entry[key]) for key in keys))
+    return Group(grid, f"{_text(found['simpy_timeouts_per_s'])} bare SimPy timeouts per second")
+
+
 def bounds_to_rich(found: Mapping[str, Any], previous: Mapping[str, Any] | None) -> Group:
     """One line per case beside its target and the previous run of the same size."""
     grid = Table("bounds, reference instance at load 0.9", box=None, pad_edge=False, padding=(0, 2, 0, 0))

@@ -46,6 +46,23 @@ def engine(
         output_console().print(to_rich(found, previous))
 
 
+@bench.command("service")
+def service(
+    requests: Annotated[int, typer.Option("--requests", min=1_000, help="Requests per simulation.")] = 20_000,
+    as_json: Json = False,
+) -> None:
+    """Microseconds per call of each form of service model, and the engine on a device of each."""
+    from experiments.bench.report import service_to_rich
+    from experiments.bench.service import bench_service
+
+    with error_console().status("timing"):
+        found = bench_service(requests)
+    if as_json:
+        print_json(found)
+    else:
+        output_console().print(service_to_rich(found))
+
+
 @bench.command("bounds")
 def bounds(
     requests: Annotated[int, typer.Option("--requests", min=2, help="Requests on the path.")] = 100_000,

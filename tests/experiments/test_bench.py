@@ -8,6 +8,7 @@ import pytest
 from experiments.bench.engine import bench_engine
 from experiments.bench.history import KEPT, History
 from experiments.bench.memory import peak_mib
+from experiments.bench.service import bench_service
 from experiments.bench.yardstick import simpy_timeouts_per_s
 from experiments.cli import main
 
@@ -48,6 +49,14 @@ def test_history_survives_damage(tmp_path: Path):
 def test_yardstick_is_a_rate():
     """SimPy timeouts per second, the unit of the ratios."""
     assert simpy_timeouts_per_s(timeouts=2_000, repeats=1) > 1_000
+
+
+@pytest.mark.slow
+def test_iteration_times_are_cheap():
+    """Claim: an affine or hinged iteration time costs at most 2 microseconds."""
+    for entry in bench_service(5_000)["entries"]:
+        if entry["form"] in ("affine", "hinged"):
+            assert max(entry["mixed_us"], entry["decode_us"]) <= 2, entry
 
 
 @pytest.mark.slow
