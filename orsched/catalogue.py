@@ -8,7 +8,7 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 
-from orsched.errors import InputError, unknown_name
+from orsched.errors import InputError
 from orsched.service import ServiceModel
 
 
@@ -107,25 +107,29 @@ def hardware(model: str, device: str | None = None) -> Hardware:
     ----------
     model : str
         A catalogue name such as ``"llama2-7b/a100-80g"``; or its first part, with `device` the second; or the path of a
-        TOML file (it ends in ``.toml``) as `orsched calibrate` writes it.
+        TOML file (it ends in ``.toml``) as `orsched calibrate` writes it. A name that has no entry of its own may be
+        composed of a known model and a known chip, as ``"llama2-70b/h100-sxm-tp8"`` (`orsched.composition`).
     device : str, optional
         The device, if `model` is a model's name only.
 
     Raises
     ------
     UnknownNameError
-        When there is no such entry; the message suggests the nearest.
+        When there is no such entry and none can be composed; the message suggests the nearest names.
     InputError
-        When the file cannot be read or breaks the schema; the message names the field.
+        When the model does not fit on the chips it is composed with; or the file cannot be read or breaks the schema;
+        the message names the field.
     """
     name = model if device is None else f"{model}/{device}"
     if name.endswith(".toml"):
         from orsched.hardware_file import read_hardware
 
         return read_hardware(Path(name))
-    if name not in hardware_names():
-        raise unknown_name("hardware", name, hardware_names())
-    return _entry(name)
+    if name in hardware_names():
+        return _entry(name)
+    from orsched.composition import composed_hardware
+
+    return composed_hardware(name)
 
 
 @cache

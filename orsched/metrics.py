@@ -61,6 +61,8 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
         "kv_utilisation": Metric("1", None, "resident KV tokens over capacity, averaged over time"),
         "batch_mean": Metric("request", None, "mean batch size while busy, averaged over time"),
         "preemptions_per_request": Metric("1", "lower", "mean number of times a request lost its KV cache"),
+        "energy_per_token_j": Metric("J/token", "lower", "energy of the fleet, idle time included, per output token"),
+        "power_mean_w": Metric("W", None, "mean power of the fleet over the makespan"),
         "goodput_requests_per_s": Metric("1/s", "higher", "requests within their SLO per second of makespan"),
         "slo_attainment": Metric("1", "higher", "share of requests within their SLO"),
     }
@@ -87,8 +89,8 @@ def measure(run: Run, slo: SLO | None = None, *, skip: int = 0) -> dict[str, flo
     -------
     dict of str to float
         Keys in the order of `METRICS`. Percentiles of the inter-token gaps need a run simulated with
-        ``token_gaps=True`` and ``skip=0``. A metric that the run does not have (time per output token when every
-        request has one token) is absent; no value is NaN.
+        ``token_gaps=True`` and ``skip=0``, energy a power law of the hardware. A metric that the run does not have
+        (time per output token when every request has one token) is absent; no value is NaN.
 
     Raises
     ------
@@ -123,6 +125,10 @@ def measure(run: Run, slo: SLO | None = None, *, skip: int = 0) -> dict[str, flo
     if busy_s > 0:
         found["batch_mean"] = float(run.batch_s.sum()) / busy_s
     found["preemptions_per_request"] = float(run.preemptions[skip:].mean())
+    if run.energy_j is not None:
+        energy_j = float(run.energy_j.sum())
+        found["energy_per_token_j"] = energy_j / float(run.output_tokens.sum())
+        found["power_mean_w"] = energy_j / makespan_s
     if slo is not None:
         met = _meets(run, slo)
         found["goodput_requests_per_s"] = float(met.sum()) / makespan_s

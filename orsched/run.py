@@ -33,6 +33,8 @@ _SUMMARISED = (
     "utilisation",
     "kv_utilisation",
     "preemptions_per_request",
+    "energy_per_token_j",
+    "power_mean_w",
 )
 
 
@@ -59,6 +61,9 @@ class Run:
         Iterations run.
     kv_capacity_tokens, max_num_seqs : int
         Of each instance.
+    energy_j : ndarray of float64, shape (instances,), optional
+        Energy of each instance from the first arrival to the last completion, idle time included, joules; None when
+        the hardware has no power law.
     token_gaps : TokenGaps, optional
         Gaps between output tokens, if `simulate` was asked for them.
     """
@@ -81,6 +86,7 @@ class Run:
     iterations: Ints
     kv_capacity_tokens: int
     max_num_seqs: int
+    energy_j: Floats | None = None
     token_gaps: TokenGaps | None = None
 
     @classmethod
@@ -95,6 +101,8 @@ class Run:
     ) -> Run:
         """Gather the columns of a finished simulation."""
         totals = [stream.integrals for stream in streams]
+        completion_s = np.array(requests.completion_s)
+        span_s = float(completion_s.max() - workload.arrival_s[0])
         return cls(
             policy=policy.name,
             information=policy.information.label,
@@ -105,7 +113,7 @@ class Run:
             output_tokens=workload.output_tokens,
             first_scheduled_s=np.array(requests.first_scheduled_s),
             first_token_s=np.array(requests.first_token_s),
-            completion_s=np.array(requests.completion_s),
+            completion_s=completion_s,
             preemptions=np.array(requests.preemptions),
             instance=np.array(requests.instance),
             busy_s=np.array([t.busy_s for t in totals]),
@@ -114,6 +122,7 @@ class Run:
             iterations=np.array([t.iterations for t in totals]),
             kv_capacity_tokens=fleet.hardware.kv_capacity_tokens,
             max_num_seqs=fleet.hardware.max_num_seqs,
+            energy_j=_energy_j([t.energy_j(span_s) for t in totals]),
             token_gaps=token_gaps,
         )
 
@@ -181,3 +190,8 @@ class Run:
                 "instance": self.instance,
             }
         )
+
+
+def _energy_j(found: Sequence[float | None]) -> Floats | None:
+    known = [energy for energy in found if energy is not None]
+    return np.array(known) if len(known) == len(found) else None

@@ -15,7 +15,8 @@ from orsched.run import Run
 
 Columns = dict[str, NDArray[Any]]
 
-VERSION = 1
+VERSION = 2
+"""Of the header. Version 1 had no energy; it is still read."""
 
 REQUEST_COLUMNS = {
     "arrival_s": "float64",
@@ -32,13 +33,16 @@ REQUEST_COLUMNS = {
 INSTANCE_COLUMNS = {"busy_s": "float64", "batch_s": "float64", "kv_token_s": "float64", "iterations": "int64"}
 """One number per instance."""
 
+OPTIONAL_COLUMNS = {"energy_j": "float64"}
+"""One number per instance, or none at all: null in the header, None in the run."""
+
 TEXTS = ("policy", "information", "workload", "fleet")
 COUNTS = ("kv_capacity_tokens", "max_num_seqs")
 SCALARS = (*TEXTS, *COUNTS)
 NOT_KEPT = ("token_gaps",)
 """What a file does not hold: the iterations' own record, longer than the requests'."""
 
-assert {f.name for f in fields(Run)} == {*REQUEST_COLUMNS, *INSTANCE_COLUMNS, *SCALARS, *NOT_KEPT}
+assert {f.name for f in fields(Run)} == {*REQUEST_COLUMNS, *INSTANCE_COLUMNS, *OPTIONAL_COLUMNS, *SCALARS, *NOT_KEPT}
 
 _LEAST = {"input_tokens": 1, "output_tokens": 1, "preemptions": 0, "instance": 0}
 _LIFE = ("arrival_s", "first_scheduled_s", "first_token_s", "completion_s")
@@ -53,7 +57,8 @@ def header_text(run: Run) -> str:
     """Write everything else as one line of JSON; floats survive exactly."""
     scalars = {name: getattr(run, name) for name in SCALARS}
     arrays = {name: getattr(run, name).tolist() for name in INSTANCE_COLUMNS}
-    return json.dumps({"version": VERSION, **scalars, **arrays}, allow_nan=False)
+    optional = {name: None if (v := getattr(run, name)) is None else v.tolist() for name in OPTIONAL_COLUMNS}
+    return json.dumps({"version": VERSION, **scalars, **arrays, **optional}, allow_nan=False)
 
 
 def build_run(header: str, columns: Columns) -> Run:
@@ -68,9 +73,12 @@ def build_run(header: str, columns: Columns) -> Run:
         found = json.loads(header)
     except (ValueError, RecursionError):
         raise InputError("the header is not JSON") from None
-    if not isinstance(found, dict) or found.pop("version", None) != VERSION:
-        raise InputError(f"the header is not of version {VERSION}")
-    known = {*SCALARS, *INSTANCE_COLUMNS}
+    version = found.pop("version", None) if isinstance(found, dict) else None
+    if type(version) is not int or not 1 <= version <= VERSION:
+        raise InputError(f"the header is not of version 1 to {VERSION}")
+    if version == 1:
+        found = {**dict.fromkeys(OPTIONAL_COLUMNS), **found}
+    known = {*SCALARS, *INSTANCE_COLUMNS, *OPTIONAL_COLUMNS}
     if found.keys() != known:
         raise InputError(f"header fields {sorted(found.keys() ^ known)} are missing or unknown")
     for name in TEXTS:
@@ -80,6 +88,9 @@ def build_run(header: str, columns: Columns) -> Run:
         if type(found[name]) is not int or found[name] < 1:
             raise InputError(f"header field {name!r} = {found[name]!r}: must be a whole number >= 1")
     arrays = {name: _array(name, found[name], kind) for name, kind in INSTANCE_COLUMNS.items()}
+    arrays |= {
+        name: _array(name, found[name], kind) for name, kind in OPTIONAL_COLUMNS.items() if found[name] is not None
+    }
     sizes = {len(values) for values in arrays.values()}
     if len(sizes) != 1:
         raise InputError(f"header fields {list(arrays)} differ in length")

@@ -1,21 +1,5 @@
-"""Calibration: from published profiles to the coefficients of the hardware catalogue.
+"""Calibration: from profiles of a device to service models and entries of the hardware catalogue.
 
-`python -m experiments.calibration` recomputes the fitted entries of `orsched/data/hardware`
-from the profiles bundled in `orsched/data/profiles`.
+`orsched calibrate` turns any profile in a known format into a hardware file; ``python -m experiments.calibration``
+recomputes the fitted entries of `orsched/data/hardware` from the profiles bundled in `orsched/data/profiles`.
 """
-
-from experiments.calibration.calibration import Calibration, CrossCheck
-from experiments.calibration.catalogue import calibrate, fitted_names
-from experiments.calibration.fit import AFFINE_TERMS, HINGED_TERMS, Fit, RegimeError, fit_profile
-
-__all__ = [
-    "AFFINE_TERMS",
-    "HINGED_TERMS",
-    "Calibration",
-    "CrossCheck",
-    "Fit",
-    "RegimeError",
-    "calibrate",
-    "fit_profile",
-    "fitted_names",
-]

@@ -1,4 +1,4 @@
-"""What a calibration yields: a fit, its profile and the checks on it."""
+"""What a calibration yields: a service model, its errors, and the tables of a catalogue entry."""
 
 from __future__ import annotations
 
@@ -7,50 +7,86 @@ from typing import Any
 
 import pandas as pd
 
-from experiments.calibration.fit import Fit
+from experiments.calibration.model_tables import coefficient_tables, form_of, significant
+from orsched.catalogue import FitError
+from orsched.service import ServiceModel
 
-_RANGE_COLUMNS = ("prompt_tokens", "num_seqs", "kv_tokens")
+_RANGE_COLUMNS = ("prompt_tokens", "past_tokens", "num_seqs", "kv_tokens")
 
 
 @dataclass(frozen=True, slots=True)
 class CrossCheck:
-    """A comparison of the fitted model with times it was not fitted to; `mape` is a fraction."""
+    """A comparison of the model with times it was not fitted to; errors as fractions."""
 
     against: str
     mape: float
     comment: str
+    points: int = 0
+    p95_ape: float = 0.0
+
+    def table(self) -> dict[str, Any]:
+        """Return it as a table of a hardware file."""
+        known: dict[str, Any] = {"against": self.against}
+        if self.points:
+            known |= {"points": self.points}
+        known["mape"] = significant(self.mape, 6)
+        if self.p95_ape:
+            known["p95_ape"] = significant(self.p95_ape, 6)
+        return {**known, "comment": self.comment}
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """A fit, the profile it was made from and what it was checked against."""
+    """A service model and what is known about its errors.
 
-    fit: Fit
-    profile: pd.DataFrame
-    cross_checks: tuple[CrossCheck, ...]
+    Parameters
+    ----------
+    service : ServiceModel
+        The model.
+    errors : tuple of FitError
+        By regime; of interpolation for a tabulated model, of the fit for others.
+    kept : DataFrame
+        The iterations it was made from.
+    cross_checks : tuple of CrossCheck
+        Comparisons with what it was not made from.
+    notes : tuple of str
+        What to know, in addition to the notes of the profile.
+    ranks : int
+        Replicas in lockstep that one instance consists of.
+    range_columns : tuple of str
+        Batch fields whose range is stated.
+    """
 
-    def tables(self) -> dict[str, Any]:
-        """Return the computed tables of a catalogue entry, rounded to the digits that mean something."""
-        coefficients = {**self.fit.coefficients, "hinge_tokens": self.fit.hinge_tokens}
-        ranges = {name: [int(self.profile[name].min()), int(self.profile[name].max())] for name in _RANGE_COLUMNS}
+    service: ServiceModel
+    errors: tuple[FitError, ...]
+    kept: pd.DataFrame
+    cross_checks: tuple[CrossCheck, ...] = ()
+    notes: tuple[str, ...] = ()
+    ranks: int = 1
+    range_columns: tuple[str, ...] = _RANGE_COLUMNS
+
+    def ranges(self) -> dict[str, list[int]]:
+        """Smallest and largest of each batch field that was seen, of the whole instance."""
+        times = {"num_seqs": self.ranks, "kv_tokens": self.ranks}
         return {
-            "coefficients": {name: _significant(value, 10) for name, value in coefficients.items()},
-            "fit": [
-                {
-                    "regime": error.regime,
-                    "points": error.points,
-                    "mape": _significant(error.mape, 6),
-                    "p95_ape": _significant(error.p95_ape, 6),
-                }
-                for error in self.fit.errors
-            ],
-            "cross_check": [
-                {"against": check.against, "mape": _significant(check.mape, 6), "comment": check.comment}
-                for check in self.cross_checks
-            ],
-            "range": ranges,
+            name: [int(self.kept[name].min()) * times.get(name, 1), int(self.kept[name].max()) * times.get(name, 1)]
+            for name in self.range_columns
         }
 
-
-def _significant(value: float, digits: int) -> float:
-    return float(f"{value:.{digits}g}")
+    def tables(self) -> dict[str, Any]:
+        """Return the computed tables of a catalogue entry."""
+        return {
+            "form": form_of(self.service),
+            "coefficients": coefficient_tables(self.service),
+            "fit": [
+                {
+                    "regime": error.group,
+                    "points": error.points,
+                    "mape": significant(error.mape, 6),
+                    "p95_ape": significant(error.p95_ape, 6),
+                }
+                for error in self.errors
+            ],
+            "cross_check": [check.table() for check in self.cross_checks],
+            "range": self.ranges(),
+        }

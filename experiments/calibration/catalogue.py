@@ -1,112 +1,82 @@
-"""Recompute the fitted entries of the hardware catalogue from the bundled profiles."""
+"""The fitted entries of the hardware catalogue, recomputed from the bundled profiles."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
-import pandas as pd
+from experiments.calibration.a100_entries import ENTRIES
+from experiments.calibration.calibrating import calibrate, in_lockstep
+from experiments.calibration.capacity import kv_capacity
+from experiments.calibration.carrying import carried_over
+from experiments.calibration.entry import Instance, entry_of
+from experiments.calibration.profile_files import bundled
+from experiments.calibration.readers import read_groups
+from experiments.calibration.recipes import Recipe, calibration_date, recipes
+from experiments.calibration.request import Wanted
+from orsched.devices import model_config
+from orsched.errors import unknown_name
 
-from experiments.calibration.calibration import Calibration, CrossCheck
-from experiments.calibration.fit import Fit, fit_profile, regime_errors
-from experiments.calibration.leave_one_out import leave_one_group_out
-from experiments.calibration.profiles import (
-    a100_operator_sums,
-    a100_prefill_kernels,
-    llmservingsim_operator_sums,
-    muxserve_llama_7b,
-)
-
-_MIN_KERNEL_PROMPT_TOKENS = 128
+_BLOCK_TOKENS = 16
+_ADDED = ("scaling", "power", "tdp_w", "cost", "cost_unit")
 
 
 def fitted_names() -> tuple[str, ...]:
-    """Names of the entries that are fitted, in catalogue order."""
-    return tuple(_CALIBRATIONS)
+    """Names of the entries that are fitted."""
+    return (*ENTRIES, *recipes())
 
 
-def calibrate(entry: Mapping[str, Any]) -> Calibration:
-    """Fit one catalogue entry.
+def fitted_entry(name: str, stated: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Recompute one entry.
 
     Parameters
     ----------
-    entry : mapping
-        The entry as read from its TOML file; ``name``, ``kv_capacity_tokens`` and ``max_num_seqs`` are used.
+    name : str
+        One of `fitted_names`.
+    stated : mapping, optional
+        The entry as it is. The two oldest entries keep its prose, all keep its power, scaling and cost.
 
     Raises
     ------
-    ValueError
-        The entry is not one of `fitted_names`.
+    UnknownNameError
+        When the entry is not fitted here.
     """
-    if entry["name"] not in _CALIBRATIONS:
-        raise ValueError(f"no profile for {entry['name']!r}; fitted entries: {', '.join(_CALIBRATIONS)}")
-    return _CALIBRATIONS[entry["name"]](entry)
+    if name in ENTRIES:
+        entry = dict(stated or {})
+        return {**entry, **ENTRIES[name](entry).tables()}
+    if name not in recipes():
+        raise unknown_name("fitted entry", name, fitted_names())
+    added = {key: stated[key] for key in _ADDED if stated and key in stated}
+    return {**_cooked(recipes()[name]), **added}
 
 
-def _llama2_7b_a100(entry: Mapping[str, Any]) -> Calibration:
-    kernels = a100_prefill_kernels(num_kv_heads=32, min_prompt_tokens=_MIN_KERNEL_PROMPT_TOKENS)
-    attention = fit_profile(kernels, terms=("base_s", "prompt_token_s", "chunk_attention_s"))
-    fixed = {"chunk_attention_s": attention.coefficients["chunk_attention_s"]}
-    profile = muxserve_llama_7b()
-    fit = fit_profile(profile, fixed=fixed)
-    most = entry["max_num_seqs"]
-    sums = a100_operator_sums("Llama-2-7b-hf", 32, 32_000, most)
-    long = sums["prompt_tokens"] >= 512
-    proxy = a100_operator_sums("Llama-2-7b-hf", 8, 32_000, most)
-    proxy = proxy[proxy["regime"] == "decode"].assign(kv_tokens=lambda rows: rows["kv_tokens"] / 4)
-    proxy = proxy[proxy["kv_tokens"] <= entry["kv_capacity_tokens"]].reset_index(drop=True)
-    comment = (
-        "Vidur linear operators (A100, one layer x 32, and the embedding) + aiconfigurator {kernel} + output "
-        "head scaled from a 65,536-wide product. Mean signed deviation of the model from the sums "
-        "{bias:+.1%}. The sums lack the per-iteration cost of the engine; their attention kernels are newer."
+def _cooked(recipe: Recipe) -> dict[str, Any]:
+    shape = model_config(recipe.model)
+    capacity, why = kv_capacity(shape, recipe.memory_bytes, recipe.tensor_parallel, _BLOCK_TOKENS, recipe.ranks)
+    if recipe.kv_capacity_tokens:
+        capacity, why = recipe.kv_capacity_tokens, recipe.kv_capacity_source
+    wanted = Wanted(recipe.gpu, recipe.model, recipe.tensor_parallel, shape, recipe.ranks, recipe.collectives_gpu)
+    profile = read_groups(bundled(recipe.files)).read(wanted)
+    found = calibrate(profile, recipe.form, capacity // recipe.ranks)
+    found = replace(found, cross_checks=(*found.cross_checks, *carried_over(recipe.name)))
+    if recipe.ranks > 1:
+        found = in_lockstep(found, recipe.ranks)
+    seats = {"max_num_seqs": recipe.max_num_seqs, "max_num_seqs_source": recipe.max_num_seqs_source}
+    instance = Instance(
+        recipe.name,
+        capacity,
+        why,
+        recipe.source,
+        recipe.licence,
+        calibration_date(),
+        block_tokens=_BLOCK_TOKENS,
+        notes=recipe.notes,
+        **(seats if recipe.max_num_seqs else {}),  # type: ignore[arg-type]
     )
-    mha = "MHA prefill kernels"
-    gqa = "GQA decode kernels at four times the context (the same KV bytes; MHA decode was not measured)"
-    return Calibration(
-        fit,
-        profile,
-        (
-            _left_out(profile, "batch size", lambda part: fit_profile(part, fixed=fixed)),
-            _compared(fit, sums[long].reset_index(drop=True), "operator sums, prefill >= 512 tokens", comment, mha),
-            _compared(fit, sums[~long].reset_index(drop=True), "operator sums, prefill < 512 tokens", comment, mha),
-            _compared(fit, proxy, "operator sums, decode (proxy)", comment, gqa),
-        ),
-    )
+    return {**entry_of(profile, found, instance), "gpu": _title(recipe)}
 
 
-def _llama3_8b_a100(entry: Mapping[str, Any]) -> Calibration:
-    sums = a100_operator_sums("Meta-Llama-3-8B", 8, 128_256, entry["max_num_seqs"])
-    profile = sums[sums["kv_tokens"] <= entry["kv_capacity_tokens"]].reset_index(drop=True)
-    return Calibration(fit_profile(profile), profile, (_left_out(profile, "batch size", fit_profile),))
-
-
-def _llama31_8b_rtx(gpu: str) -> Callable[[Mapping[str, Any]], Calibration]:
-    def calibration(entry: Mapping[str, Any]) -> Calibration:
-        profile = llmservingsim_operator_sums(gpu, entry["kv_capacity_tokens"])
-        return Calibration(fit_profile(profile), profile, (_left_out(profile, "number of decodes", fit_profile),))
-
-    return calibration
-
-
-def _left_out(profile: pd.DataFrame, what: str, refit: Callable[[pd.DataFrame], Fit]) -> CrossCheck:
-    return CrossCheck(
-        f"leave one {what} out",
-        leave_one_group_out(profile, refit),
-        f"Refitted (hinge included) without each {what} in turn and applied to it; mean over regimes.",
-    )
-
-
-def _compared(fit: Fit, sums: pd.DataFrame, against: str, comment: str, kernel: str) -> CrossCheck:
-    predicted, measured = fit.predict_s(sums), sums["time_s"].to_numpy(np.float64)
-    mape = float(np.mean([error.mape for error in regime_errors(sums, predicted)]))
-    bias = float(np.mean(predicted / measured - 1.0))
-    return CrossCheck(against, mape, comment.format(kernel=kernel, bias=bias))
-
-
-_CALIBRATIONS: Mapping[str, Callable[[Mapping[str, Any]], Calibration]] = {
-    "llama2-7b/a100-80g": _llama2_7b_a100,
-    "llama3-8b/a100-80g": _llama3_8b_a100,
-    "llama3.1-8b/rtx4090": _llama31_8b_rtx("RTX4090"),
-    "llama3.1-8b/rtxpro6000": _llama31_8b_rtx("RTXPRO6000"),
-}
+def _title(recipe: Recipe) -> str:
+    gpus = recipe.tensor_parallel * recipe.ranks
+    return f"{gpus} x {recipe.title}" if gpus > 1 else recipe.title

@@ -16,25 +16,25 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
+from experiments.calibration.errors import regime_errors
 from experiments.calibration.profile_frame import check_profile
+from orsched.catalogue import FitError
+from orsched.errors import InputError
 
 Floats = NDArray[np.float64]
 
 AFFINE_TERMS = ("base_s", "prompt_token_s", "sequence_s", "kv_token_s")
-HINGED_TERMS = (*AFFINE_TERMS, "hinge_token_s", "chunk_attention_s", "past_token_s", "mixed_kv_token_s")
+HINGED_TERMS = (
+    *AFFINE_TERMS,
+    "hinge_token_s",
+    "chunk_attention_s",
+    "past_token_s",
+    "mixed_kv_token_s",
+    "mixed_sequence_s",
+)
 _HINGE = HINGED_TERMS.index("hinge_token_s")
 _GRID_POINTS = 24
 _GRID_PASSES = 3
-
-
-@dataclass(frozen=True, slots=True)
-class RegimeError:
-    """Relative errors ``|model - measured| / measured`` of one regime, as fractions."""
-
-    regime: str
-    points: int
-    mape: float
-    p95_ape: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Fit:
 
     coefficients: Mapping[str, float]
     hinge_tokens: float
-    errors: tuple[RegimeError, ...] = ()
+    errors: tuple[FitError, ...] = ()
 
     def predict_s(self, profile: pd.DataFrame) -> Floats:
         """Return the model's iteration time for each row of a profile; seconds, shape ``(n,)``."""
@@ -66,17 +66,8 @@ def design_matrix(profile: pd.DataFrame, hinge_tokens: float) -> Floats:
         for name in ("prompt_tokens", "chunk_attention", "past_tokens", "num_seqs", "kv_tokens")
     )
     above = np.maximum(0.0, prompt + seqs - hinge_tokens)
-    return np.column_stack([np.ones_like(kv), prompt, seqs, kv, above, attention, past, kv * (prompt > 0)])
-
-
-def regime_errors(profile: pd.DataFrame, predicted_s: Floats) -> tuple[RegimeError, ...]:
-    """Return the relative errors of predicted times (seconds) by regime, in alphabetical order."""
-    measured = profile["time_s"].to_numpy(np.float64)
-    ape = pd.Series(np.abs(predicted_s - measured) / measured)
-    return tuple(
-        RegimeError(str(name), len(part), float(part.mean()), float(part.quantile(0.95)))
-        for name, part in ape.groupby(profile["regime"].astype(str).to_numpy())
-    )
+    mixed = prompt > 0
+    return np.column_stack([np.ones_like(kv), prompt, seqs, kv, above, attention, past, kv * mixed, seqs * mixed])
 
 
 def fit_profile(
@@ -95,13 +86,13 @@ def fit_profile(
 
     Raises
     ------
-    ValueError
+    InputError
         A column is missing or holds impossible values, or there are too few points.
     """
     held = dict(fixed or {})
     unknown = sorted({*terms, *held} - {*HINGED_TERMS})
     if unknown:
-        raise ValueError(f"unknown term(s) {', '.join(unknown)}; known: {', '.join(HINGED_TERMS)}")
+        raise InputError(f"unknown term(s) {', '.join(unknown)}; known: {', '.join(HINGED_TERMS)}")
     free = np.array([term in set(terms) - set(held) for term in HINGED_TERMS])
     check_profile(profile, min_points=int(free.sum()) + 1)
     start = np.array([held.get(term, 0.0) for term in HINGED_TERMS])

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from experiments.calibration.fit import Fit
+from orsched.errors import InputError
 
 
 def leave_one_group_out(profile: pd.DataFrame, refit: Callable[[pd.DataFrame], Fit]) -> float:
@@ -25,13 +26,13 @@ def leave_one_group_out(profile: pd.DataFrame, refit: Callable[[pd.DataFrame], F
 
     Raises
     ------
-    ValueError
+    InputError
         There are fewer than two groups.
     """
     groups = profile["group"].to_numpy()
     names = np.unique(groups)
     if names.size < 2:
-        raise ValueError(f"group has {names.size} distinct value(s); at least 2 are needed")
+        raise InputError(f"group has {names.size} distinct value(s); at least 2 are needed")
     measured = profile["time_s"].to_numpy(np.float64)
     predicted = np.empty_like(measured)
     for name in names:

@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from orsched.errors import InputError
+
 COUNT_COLUMNS = ("prompt_tokens", "chunk_attention", "past_tokens", "num_seqs", "kv_tokens")
 PROFILE_COLUMNS = (*COUNT_COLUMNS, "time_s", "regime", "group")
 
@@ -64,23 +66,23 @@ def check_profile(profile: pd.DataFrame, min_points: int) -> None:
 
     Raises
     ------
-    ValueError
+    InputError
         A column is missing or has a missing, infinite or impossible value, or there are fewer
         than `min_points` rows.
     """
     missing = [name for name in PROFILE_COLUMNS if name not in profile]
     if missing:
-        raise ValueError(f"profile lacks the column(s) {', '.join(missing)}")
+        raise InputError(f"profile lacks the column(s) {', '.join(missing)}")
     if len(profile) < min_points:
-        raise ValueError(f"time_s has {len(profile)} points; at least {min_points} are needed")
+        raise InputError(f"time_s has {len(profile)} points; at least {min_points} are needed")
     for name in ("regime", "group"):
         if profile[name].isna().any():
-            raise ValueError(f"{name} has missing values")
+            raise InputError(f"{name} has missing values")
     for name in (*COUNT_COLUMNS, "time_s"):
         values = profile[name].to_numpy(np.float64)
         if not np.isfinite(values).all():
-            raise ValueError(f"{name} has missing or infinite values")
+            raise InputError(f"{name} has missing or infinite values")
         allowed = values > 0 if name == "time_s" else values >= 0
         if not allowed.all():
             wanted = "positive" if name == "time_s" else "zero or more"
-            raise ValueError(f"{name} must be {wanted}; found {values[~allowed][0]:g}")
+            raise InputError(f"{name} must be {wanted}; found {values[~allowed][0]:g}")

@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from orsched.errors import InputError
+
 _WIDTH = 100
 
 
@@ -18,21 +20,30 @@ def toml_text(entry: Mapping[str, Any]) -> str:
 
     Raises
     ------
-    ValueError
+    InputError
         A value is of a type an entry does not use.
     """
     plain = {key: value for key, value in entry.items() if not _is_table(value)}
     blocks = [_lines(plain)]
     for key, value in entry.items():
         if isinstance(value, Mapping):
-            blocks.append(f"[{key}]\n{_lines(value)}")
+            blocks.extend(_table(key, value))
         elif _is_table(value):
             blocks.extend(f"[[{key}]]\n{_lines(row)}" for row in value)
     return "\n".join(blocks)
 
 
+def _table(name: str, table: Mapping[str, Any]) -> list[str]:
+    """Return a table and the tables in it, each with its full name."""
+    plain = {key: value for key, value in table.items() if not isinstance(value, Mapping)}
+    inner = [
+        block for key, value in table.items() if isinstance(value, Mapping) for block in _table(f"{name}.{key}", value)
+    ]
+    return [f"[{name}]\n{_lines(plain)}", *inner] if plain else inner
+
+
 def _is_table(value: object) -> bool:
-    is_rows = isinstance(value, list) and all(isinstance(row, Mapping) for row in value)
+    is_rows = isinstance(value, list) and bool(value) and all(isinstance(row, Mapping) for row in value)
     return isinstance(value, Mapping) or is_rows
 
 
@@ -48,8 +59,9 @@ def _value(key: str, value: object) -> str:
     if isinstance(value, int | float):
         return repr(value)
     if isinstance(value, list):
-        return "[" + ", ".join(_value(key, item) for item in value) + "]"
-    raise ValueError(f"{key} = {value!r} cannot be written to a catalogue entry")
+        between = ",\n  " if value and isinstance(value[0], list) else ", "
+        return "[" + between.join(_value(key, item) for item in value) + "]"
+    raise InputError(f"{key} = {value!r} cannot be written to a catalogue entry")
 
 
 def _string(text: str) -> str:

@@ -8,6 +8,7 @@ import typer
 
 from experiments.cli.bench import bench
 from experiments.cli.bound import bound
+from experiments.cli.calibrate import calibrate
 from experiments.cli.check import check
 from experiments.cli.demo import demo
 from experiments.cli.doctor import doctor
@@ -18,6 +19,7 @@ from experiments.cli.hindsight import hindsight
 from experiments.cli.listing import listing
 from experiments.cli.reproduce import reproduce
 from experiments.cli.trajectory import trajectory
+from experiments.cli.validate import validate
 
 app = typer.Typer(
     help="LLM inference as online scheduling: simulate policies, bound them, measure the gap.",
@@ -53,6 +55,8 @@ app.command("hindsight")(hindsight)
 app.command("heavy-traffic")(heavy_traffic)
 app.command("check")(check)
 app.command("reproduce")(reproduce)
+app.command("calibrate")(calibrate)
+app.add_typer(validate, name="validate")
 app.command("list")(listing)
 app.add_typer(bench, name="bench")
 app.command("doctor")(doctor)

@@ -17,6 +17,8 @@ class Kind(StrEnum):
     policies = "policies"
     workloads = "workloads"
     hardware = "hardware"
+    chips = "chips"
+    models = "models"
     routers = "routers"
     predictors = "predictors"
 
@@ -25,11 +27,15 @@ def listing(
     kind: Annotated[Kind, typer.Argument(help="What to list.")],
     as_json: Json = False,
 ) -> None:
-    """List the policies, workloads, hardware entries (sources: --json), routers or predictors that exist."""
-    from experiments.names import LISTS, grid_of
+    """List the policies, workloads, hardware, chips, models (sources: --json), routers or predictors that exist."""
+    from experiments.names import LISTS
 
-    rows = LISTS[kind.value]()
+    listed = LISTS[kind.value]
+    rows = listed.rows()
     if as_json:
         print_json({kind.value: rows})
     else:
-        output_console().print(grid_of(rows))
+        console = output_console()
+        console.print(listed.grid(rows))
+        if listed.legend:
+            console.print(listed.legend, soft_wrap=True)

@@ -32,17 +32,23 @@ class Integrals:
         """Nothing ran between two times while `resident` KV tokens stayed cached."""
         self.kv_token_s += resident * (to_s - from_s)
 
-    def iteration(self, duration_s: float, requests: int, resident: int) -> None:
-        """One iteration of `requests` requests that left `resident` KV tokens cached."""
+    def iteration(
+        self, duration_s: float, requests: int, resident: int, prompt_tokens: int, seqs: int, kv_read: int
+    ) -> None:
+        """One iteration of `requests` requests that left `resident` KV tokens cached.
+
+        What it worked on (`prompt_tokens`, and `seqs` decodes that read `kv_read` tokens) counts for energy only.
+        """
         self.busy_s += duration_s
         self.batch_s += requests * duration_s
         self.kv_token_s += resident * duration_s
         self.iterations += 1
 
-    def decode(self, curve: PiecewiseLinear, kv: float, seqs: int, steps: int, resident: int) -> None:
-        """`steps` decode iterations of `seqs` requests from `kv` tokens read and `resident` cached.
+    def decode(self, curve: PiecewiseLinear, kv: float, seqs: int, steps: int, resident: int, kv_read: int) -> None:
+        """`steps` decode iterations of `seqs` requests, from `resident` tokens cached.
 
-        Iteration ``n = 0..steps-1`` lasts ``curve(kv + n seqs)`` and ends with ``resident + (n + 1) seqs`` cached.
+        Iteration ``n = 0..steps-1`` lasts ``curve(kv + n seqs)``, reads ``kv_read + n seqs`` tokens, which counts for
+        energy only, and ends with ``resident + (n + 1) seqs`` cached.
         """
         done = 0
         while done < steps:
@@ -55,3 +61,7 @@ class Integrals:
             self.batch_s += seqs * duration
             done += run
         self.iterations += steps
+
+    def energy_j(self, span_s: float) -> float | None:
+        """Energy over `span_s` seconds, joules; None because no power law is known."""
+        return None

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from orsched.engine.calendar import Calendar
-from orsched.engine.integrals import Integrals
+from orsched.engine.meter import integrals_for
 from orsched.engine.plan import Chunk, Plan
 from orsched.engine.view import InstanceView
 from orsched.errors import PlanError
@@ -73,7 +73,7 @@ class Stream:
         self._skews = skews
         self._curves: dict[int, PiecewiseLinear] = {}
         self.view = InstanceView(instance)
-        self.integrals = Integrals()
+        self.integrals = integrals_for(instance.hardware.service)
         # The epoch in flight.
         self._alone = alone
         self.busy = False
@@ -322,9 +322,11 @@ class Stream:
         seqs = self._seqs
         if chunks:
             resident = instance.resident_tokens + seqs + self._prompt_tokens
-            self.integrals.iteration(end_s - self._start_s, seqs + len(chunks), resident)
+            duration_s, requests = end_s - self._start_s, seqs + len(chunks)
+            self.integrals.iteration(duration_s, requests, resident, self._prompt_tokens, seqs, self._kv)
         else:
-            self.integrals.decode(self._curves[seqs], self._kv_timed, seqs, steps, instance.resident_tokens)
+            curve, resident = self._curves[seqs], instance.resident_tokens
+            self.integrals.decode(curve, self._kv_timed, seqs, steps, resident, self._kv)
             if instance.retained is not None:
                 instance.retained.take(self._blocks)
         if instance.gaps is not None:

@@ -69,7 +69,7 @@ class Affine:
             + self.kv_token_s * batch.kv_tokens
         )
 
-    def decode_curve(self, num_seqs: int) -> PiecewiseLinear:
+    def decode_curve(self, num_seqs: float) -> PiecewiseLinear:
         """Decode-only iteration time against KV tokens read."""
         return PiecewiseLinear([self.base_s + self.sequence_s * num_seqs], [self.kv_token_s])
 

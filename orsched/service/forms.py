@@ -9,7 +9,10 @@ from typing import Any
 from orsched.errors import InputError, unknown_name
 from orsched.service.affine import Affine
 from orsched.service.hinged import Hinged
+from orsched.service.lockstep import Lockstep
 from orsched.service.model import ServiceModel
+from orsched.service.tabulated import Tabulated
+from orsched.service.tabulated.mapping import require_keys
 
 Extras = Mapping[str, Any]
 """The optional parts that all forms share: ``scaling`` and ``power``."""
@@ -52,7 +55,34 @@ def _of_floats(kind: type[Affine] | type[Hinged]) -> Callable[[Mapping[str, Any]
     return build
 
 
+def _tabulated(coefficients: Mapping[str, Any], extras: Extras) -> ServiceModel:
+    return Tabulated.from_mapping(coefficients, **extras)
+
+
+def _lockstep(coefficients: Mapping[str, Any], extras: Extras) -> ServiceModel:
+    """Build a group from `ranks` and one rank's `form` and `coefficients`; the rank scales, the group draws power."""
+    require_keys("coefficients", coefficients, ("ranks", "form", "coefficients"))
+    rank = service_model(coefficients["form"], coefficients["coefficients"], {**extras, "power": None})
+    return Lockstep(rank, coefficients["ranks"], extras["power"])
+
+
+def _roofline(coefficients: Mapping[str, Any], extras: Extras) -> ServiceModel:
+    from orsched.service.roofline.from_file import roofline_of
+
+    return roofline_of(coefficients, extras)
+
+
+def _two_resource(coefficients: Mapping[str, Any], extras: Extras) -> ServiceModel:
+    from orsched.service.roofline.from_file import two_resource_of
+
+    return two_resource_of(coefficients, extras)
+
+
 FORMS: Mapping[str, Callable[[Mapping[str, Any], Extras], ServiceModel]] = {
     "affine": _of_floats(Affine),
     "hinged": _of_floats(Hinged),
+    "tabulated": _tabulated,
+    "lockstep": _lockstep,
+    "roofline": _roofline,
+    "two-resource": _two_resource,
 }

@@ -43,7 +43,7 @@ class ServiceModel(Protocol):
         """Duration of one iteration."""
         ...
 
-    def decode_curve(self, num_seqs: int) -> PiecewiseLinear:
+    def decode_curve(self, num_seqs: float) -> PiecewiseLinear:
         """Duration of a decode-only iteration of `num_seqs` requests of equal context, against KV tokens read."""
         ...
 

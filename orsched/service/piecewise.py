@@ -1,4 +1,4 @@
-"""Continuous, convex, non-decreasing piecewise-linear functions, summed along arithmetic progressions."""
+"""Continuous, non-decreasing piecewise-linear functions, summed along arithmetic progressions."""
 
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ import pytest
 import policies
 from experiments.cli import main
 from orsched.catalogue import hardware_names
+from orsched.devices import chip_names, model_names
 from orsched.workloads.catalogue import workload_names
 
 ORSCHED = str(Path(sysconfig.get_path("scripts")) / "orsched")
@@ -191,6 +192,8 @@ def test_gap_table_files_do_not_depend_on_workers(tmp_path: Path):
         ("policies", policies.policy_names()),
         ("workloads", workload_names()),
         ("hardware", hardware_names()),
+        ("chips", chip_names()),
+        ("models", model_names()),
         ("routers", policies.router_names()),
     ],
 )
@@ -200,7 +203,7 @@ def test_lists(kind: str, names: list[str], capsys: pytest.CaptureFixture[str]):
     text = capsys.readouterr().out
     assert all(name in text for name in names)
     assert main(["list", kind, "--json"]) == 0
-    assert [row["name"] for row in json.loads(capsys.readouterr().out)[kind]] == names
+    assert [row["name"] for row in json.loads(capsys.readouterr().out)[kind]] == list(names)
 
 
 EVALUATE = ["evaluate", "--policy", "vllm-v1"]
@@ -213,7 +216,7 @@ WAIT = ["evaluate", "--policy", "wait", "--workload", "reference", "--hardware",
         (["evaluate", "--policy", "vlm-v1"], "unknown policy 'vlm-v1': did you mean 'vllm-v1'"),
         ([*EVALUATE, "--workload", "azure-con"], "did you mean 'azure-conv'"),
         ([*EVALUATE, "--workload", "missing.csv"], "missing.csv"),
-        ([*EVALUATE, "--hardware", "llama2"], "did you mean 'llama2-7b/a100-80g'"),
+        ([*EVALUATE, "--hardware", "llama2-7b/a100"], "did you mean 'llama2-7b/a100-80g'"),
         ([*EVALUATE, "--router", "jsk"], "did you mean 'jsq'"),
         ([*EVALUATE, "--load", "0"], "load 0.0: must be a positive, finite number"),
         ([*EVALUATE, "--load", "-1"], "load -1.0"),
@@ -240,7 +243,7 @@ WAIT = ["evaluate", "--policy", "wait", "--workload", "reference", "--hardware",
         (["gap-table", "--policy", "sjf,sjf"], "policies given twice: sjf"),
         (["gap-table", "--policy", ","], "at least one policy"),
         (["gap-table", "--output", "t.doc"], "must end in one of"),
-        (["list", "chips"], "chips"),
+        (["list", "gpus"], "gpus"),
         (["bench", "engine", "--requests", "0"], "--requests"),
         (["nonsense"], "nonsense"),
     ],

@@ -83,13 +83,15 @@ def test_by_hand():
 
 
 def test_names_and_order():
-    """`measure` returns exactly the names of METRICS, in that order; SLO metrics only with an SLO."""
+    """`measure` returns exactly the names of METRICS, in that order; SLO metrics only with an SLO, energy only where known."""
+    metered = replace(BY_HAND, energy_j=np.ones_like(BY_HAND.busy_s))
     without_gaps = [name for name in METRICS if not name.startswith("itl_p")]
-    assert list(measure(BY_HAND, SLO(1.0, 1.0))) == without_gaps
+    assert list(measure(metered, SLO(1.0, 1.0))) == without_gaps
     gaps = TokenGaps(*(np.array([value]) for value in (1.0, 0.0, 16.0, 1.0)))
-    assert list(measure(replace(BY_HAND, token_gaps=gaps), SLO(1.0, 1.0))) == list(METRICS)
+    assert list(measure(replace(metered, token_gaps=gaps), SLO(1.0, 1.0))) == list(METRICS)
     assert list(METRICS)[-2:] == ["goodput_requests_per_s", "slo_attainment"]
-    assert list(measure(BY_HAND)) == without_gaps[:-2]
+    assert list(measure(metered)) == without_gaps[:-2]
+    assert list(measure(BY_HAND)) == without_gaps[:-4]
 
 
 def test_table_is_frozen_and_consistent():

@@ -148,7 +148,7 @@ def _head(name, value):
 
 
 BAD = {
-    "version": (_head("version", 2), "version 1"),
+    "version": (_head("version", 3), "version 1 to 2"),
     "unknown field": (_head("extra", 2), "extra"),
     "number for a name": (_head("policy", 7), "'policy' = 7: must be a text"),
     "true for a count": (_head("max_num_seqs", True), "whole number"),

@@ -1,11 +1,16 @@
 """Small random instances and the list of every policy, shared by the property and conformance tests."""
 
+from collections.abc import Callable
+
 import numpy as np
 from hypothesis import strategies as st
 
 from orsched import Fleet, Hardware, Policy, Workload
+from orsched.devices import chip, model_config
 from orsched.errors import InputError
-from orsched.service import Affine, Hinged
+from orsched.service import Affine, Curve, Grid, Hinged, Lockstep, Tabulated
+from orsched.service.roofline import Roofline
+from orsched.work import Floats
 from policies import RECIPES, ROUTERS
 from policies.sarathi import sarathi
 from policies.vllm_v0 import vllm_v0
@@ -14,7 +19,50 @@ from policies.vllm_v1 import vllm_v1
 AFFINE = Affine(0.012, 60e-6, 50e-6, 0.12e-6)
 WAIT_LINEAR = Affine.wait(0.01, 4e-7)
 HINGED = Hinged(0.01, 1e-6, 2e-6, 0.3e-6, 64, 50e-6, 1e-8, 2e-8, 1e-7)
-SERVICE_MODELS = {"affine": AFFINE, "wait-linear": WAIT_LINEAR, "hinged": HINGED}
+
+
+def noisy_tables(seed: int = 3) -> Tabulated:
+    """A small tabulated model whose tables scatter by some per cent around plausible laws, with a skew."""
+    rng = np.random.default_rng(seed)
+
+    def noisy(law: Callable[..., Floats], *axes: tuple[float, ...]) -> Floats:
+        values = law(*np.meshgrid(*axes, indexing="ij"))
+        return values * rng.uniform(0.95, 1.05, values.shape)
+
+    tokens, seqs, contexts = (1, 8, 32, 64, 128, 256, 300), (1, 4, 16, 40), (16, 64, 128, 256, 512)
+    chunk, cached = (8, 32, 64, 128, 256), (0, 64, 256, 512)
+
+    def decode(n: Floats, c: Floats) -> Floats:
+        return 3e-4 + 4e-6 * n + 3e-7 * n * c
+
+    def prefill(p: Floats, past: Floats) -> Floats:
+        return 2e-4 + 1e-6 * p + 1e-8 * p * (past + p / 2)
+
+    def mixed(p: Floats, n: Floats, c: Floats) -> Floats:
+        return 1.5 * decode(n, c) + 1e-7 * p
+
+    return Tabulated(
+        overhead_s=1e-3,
+        tokens=Curve.monotone(tokens, noisy(lambda x: 8e-3 + 5e-5 * np.maximum(0, x - 64), tokens)),
+        sequences=Curve.monotone(seqs, noisy(lambda x: 5e-4 + 2e-6 * x, seqs)),
+        prefill=Grid.monotone((chunk, cached), noisy(prefill, chunk, cached)),
+        decode=Grid.monotone((seqs, contexts), noisy(decode, seqs, contexts)),
+        mixed=Grid.monotone((chunk, seqs, contexts), noisy(mixed, chunk, seqs, contexts)),
+        skew=Curve((1, 8, 40), (0.0, 0.3, 0.2)),
+    )
+
+
+TABULATED = noisy_tables()
+LOCKSTEP = Lockstep(TABULATED, 2)
+ROOFLINE = Roofline(chip("a100-80g"), model_config("llama2-7b"))
+SERVICE_MODELS = {
+    "affine": AFFINE,
+    "wait-linear": WAIT_LINEAR,
+    "hinged": HINGED,
+    "tabulated": TABULATED,
+    "lockstep": LOCKSTEP,
+    "roofline": ROOFLINE,
+}
 REFERENCE = Hardware("reference", AFFINE, 40_000, 256)
 
 

@@ -129,9 +129,9 @@ tiny = st.one_of(
 
 
 def check_against_optimum(instance, seed):
-    """Bound >= optimum >= random schedule, in tokens without blocks."""
+    """Bound >= optimum >= random schedule, in tokens without blocks or reuse."""
     workload, fleet = instance
-    hw = replace(fleet.hardware, block_tokens=1)
+    hw = replace(fleet.hardware, block_tokens=1, keeps_preempted_kv=False)
     fleet = Fleet(hw)
     first, done = random_schedule(workload, fleet, seed)
     slo = list(objectives_of(workload, first, done))[seed % len(workload)]

@@ -1,9 +1,9 @@
 """Service models: their decode curves and their minorants."""
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
-from instances import SERVICE_MODELS, services
+from instances import AFFINE, HINGED, SERVICE_MODELS, WAIT_LINEAR, services
 
 from orsched import hardware, hardware_names
 from orsched.errors import InputError, UnknownNameError
@@ -36,14 +36,25 @@ def value(minorant, batch):
 @pytest.mark.parametrize("name", hardware_names())
 @given(batch=batches)
 def test_catalogue_minorants_never_exceed_the_iteration_time(name, batch):
-    """Claim: T >= each affine minorant, for every catalogue entry and any batch."""
+    """Claim: T >= each affine minorant, for every catalogue entry and any batch with a request in it."""
+    assume(batch.prompt_tokens or batch.num_seqs)
     service = hardware(name).service
     for minorant in service.affine_minorants():
         assert value(minorant, batch) <= service.iteration_s(batch) * (1 + 1e-12)
 
 
-@given(services, batches)
-def test_minorants_are_tight_somewhere(service, batch):
+@pytest.mark.parametrize("name", SERVICE_MODELS)
+@given(batch=batches)
+def test_minorants_never_exceed_the_iteration_time(name, batch):
+    """Claim: T >= each affine minorant, for every form and any batch with a request in it."""
+    assume(batch.prompt_tokens or batch.num_seqs)
+    service = SERVICE_MODELS[name]
+    for minorant in service.affine_minorants():
+        assert value(minorant, batch) <= service.iteration_s(batch) * (1 + 1e-12)
+
+
+@given(st.sampled_from([AFFINE, WAIT_LINEAR, HINGED]), batches)
+def test_minorants_of_closed_forms_are_tight_somewhere(service, batch):
     """Claim: where nothing was dropped (no past, not mixed) the best minorant is the iteration time itself."""
     if batch.past_tokens or (batch.prompt_tokens and batch.num_seqs):
         return
@@ -56,6 +67,18 @@ def test_decode_curves_are_iteration_times(service, seqs, kv):
     """Claim: the curve that drives the epochs is the decode-only iteration time."""
     expected = service.iteration_s(Batch(num_seqs=seqs, kv_tokens=kv))
     assert service.decode_curve(seqs)(kv) == pytest.approx(expected, rel=1e-12)
+
+
+@given(services, st.integers(1, 300), st.integers(1, 100_000), st.floats(1, 5))
+def test_a_skew_moves_the_kv_tokens_and_nothing_else(service, seqs, kv, stretch):
+    """Claim: decodes of unequal contexts last as long as equal ones that read ``K + kv_skew (B M - K)``, never less
+    than those that read K, never more than if all read M."""
+    longest = min(kv, stretch * kv / seqs)
+    skew = service.kv_skew(seqs)
+    assert 0 <= skew <= 1
+    moved = kv + skew * max(0.0, seqs * longest - kv)
+    batch = Batch(num_seqs=seqs, kv_tokens=kv, longest_kv_tokens=longest if skew else 0)
+    assert service.iteration_s(batch) == pytest.approx(service.decode_curve(seqs)(moved), rel=1e-12)
 
 
 def test_wait_constructor_is_the_papers_linear_law():

@@ -1,4 +1,4 @@
-"""The bundled profiles as tidy frames of timed iterations (see `orsched/data/profiles/README.md`)."""
+"""The two oldest entries: Llama-2-7B and Llama-3-8B on one A100, from three projects' measurements."""
 
 from __future__ import annotations
 
@@ -14,13 +14,6 @@ LAYERS = 32
 """Decoder layers of Llama-2-7B and of Llama-3(.1)-8B."""
 
 _HEAD_OUTPUTS_MEASURED = 65_536
-_TIMES_PER_ITERATION = {
-    "embedding": 1,
-    "final_layernorm": 1,
-    "layernorm": 2 * LAYERS,
-    "lm_head": 1,
-    "sampler": 1,
-}
 
 
 def read_profile(file_name: str) -> pd.DataFrame:
@@ -102,40 +95,6 @@ def a100_prefill_kernels(num_kv_heads: int, min_prompt_tokens: int) -> pd.DataFr
         time_s=LAYERS * kernel["time_s"],
         group=batch,
     )
-
-
-def llmservingsim_operator_sums(gpu: str, kv_capacity_tokens: int) -> pd.DataFrame:
-    """Llama-3.1-8B in vLLM on one RTX card: operators and mixed-batch attention added up to iterations.
-
-    Keeps the batches that fit: tokens within the operator table and KV within `kv_capacity_tokens`.
-    """
-    table = read_profile("llmservingsim_attention_mixed.parquet").query("gpu == @gpu")
-    operators = read_profile("llmservingsim_operators.parquet").query("gpu == @gpu")
-    prompt, past, seqs, kv_each = (
-        table[name].to_numpy(np.int64)
-        for name in ("prefill_tokens", "prefill_past_kv_tokens", "decode_requests", "kv_tokens_per_decode")
-    )
-    dense = operators[operators["counted_in"] == "dense"]
-    head = operators[operators["counted_in"] == "per_sequence"]
-    frame = profile_frame(
-        prompt_tokens=prompt,
-        chunk_attention=prompt * (past + prompt / 2),
-        past_tokens=past,
-        num_seqs=seqs,
-        kv_tokens=seqs * kv_each,
-        time_s=LAYERS * table["time_s"] + _operators_s(dense, prompt + seqs) + _operators_s(head, seqs + (prompt > 0)),
-        group=seqs,
-    )
-    fits = (prompt + seqs <= dense["x"].max()) & (past + prompt + seqs * (kv_each + 1) <= kv_capacity_tokens)
-    return frame[fits].reset_index(drop=True)
-
-
-def _operators_s(operators: pd.DataFrame, counts: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Sum the operators over an iteration of `counts` tokens or sequences; layer norms run twice a layer."""
-    total = np.zeros(counts.shape)
-    for name, curve in operators.groupby("operator", observed=True):
-        total += _TIMES_PER_ITERATION.get(str(name), LAYERS) * _interpolate(counts, curve, "x", "time_s")
-    return total
 
 
 def _interpolate(at: ArrayLike, table: pd.DataFrame, x: str, y: str) -> NDArray[np.float64]:

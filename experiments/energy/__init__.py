@@ -1,0 +1,1 @@
+"""Energy and operating points: fits of the bundled measurements, their errors, and the tables they give."""

@@ -1,0 +1,1 @@
+"""Simulated beside measured: replays of what real servers logged."""

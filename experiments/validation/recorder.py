@@ -1,0 +1,77 @@
+"""Watching a simulated engine from its scheduler's seat."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from orsched.engine.plan import Plan
+from orsched.engine.view import InstanceView
+from orsched.policy import Batcher
+from orsched.work import Floats
+
+Row = tuple[float, int, float]
+"""Time, running requests from then on, share of the KV memory in use at that time."""
+
+
+@dataclass(slots=True)
+class Recorder:
+    """A batcher that lets another decide and writes down what it saw.
+
+    Parameters
+    ----------
+    inner : Batcher
+        Decides.
+    """
+
+    inner: Batcher
+    _rows: dict[InstanceView, list[Row]] = field(default_factory=dict)
+    _reach: dict[str, tuple[float, float]] = field(default_factory=dict)
+
+    def __call__(self, view: InstanceView, /) -> Plan:
+        """Pass on the plan of the inner batcher."""
+        used = 1 - view.free_blocks / view.capacity_blocks
+        plan = self.inner(view)
+        begun = view.prefilling.keys()
+        admitted = sum(chunk.request not in begun for chunk in plan.prefill)
+        running = view.num_running - len(plan.preempt) + admitted
+        self._rows.setdefault(view, []).append((view.now_s, running, used))
+        self._see(view, plan)
+        return plan
+
+    def running(self, times_s: Floats) -> Floats:
+        """Requests in the batch or between two chunks of their prompt, over all instances, at each of `times_s`."""
+        total = np.zeros(len(times_s))
+        for rows in self._rows.values():
+            at_s = np.array([row[0] for row in rows])
+            index = np.searchsorted(at_s, times_s, side="right") - 1
+            total += np.where(index < 0, 0, np.array([row[1] for row in rows])[np.maximum(index, 0)])
+        return total
+
+    def kv_share(self, times_s: Floats) -> Floats:
+        """Share of the KV memory in use, the mean over the instances; between two decisions on a straight line."""
+        shares = [
+            np.interp(times_s, [row[0] for row in rows], [row[2] for row in rows], left=0.0)
+            for rows in self._rows.values()
+        ]
+        return np.asarray(np.mean(shares, axis=0))
+
+    @property
+    def reach(self) -> Mapping[str, tuple[float, float]]:
+        """Smallest and largest value of what batches consisted of, by the names of `orsched.service.Batch`."""
+        return self._reach
+
+    def _see(self, view: InstanceView, plan: Plan) -> None:
+        gone = {*plan.preempt, *view.prefilling}
+        contexts = [view.cached_tokens(request) for request in view.running if request not in gone]
+        if contexts:
+            self._widen("num_seqs", len(contexts))
+            self._widen("kv_tokens", sum(contexts))
+        if plan.prefill:
+            self._widen("prompt_tokens", sum(chunk.tokens for chunk in plan.prefill))
+
+    def _widen(self, name: str, value: float) -> None:
+        low, high = self._reach.get(name, (value, value))
+        self._reach[name] = (min(low, value), max(high, value))

@@ -1,0 +1,352 @@
+"""Rooflines: times, scaling, and minorants that hold for whatever chip and model."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from orsched import hardware
+from orsched.devices import Chip, ModelConfig, chip, chip_names, model_config, model_names
+from orsched.errors import InputError
+from orsched.service import FULL, Batch, OperatingPoint, PowerLaw, Scaling
+from orsched.service.forms import service_model
+from orsched.service.roofline import MAPPINGS, Roofline, TwoResource
+from orsched.service.roofline.all_reduce import all_reduce_line
+from orsched.service.roofline.expert_time import ExpertTime, covered
+from orsched.service.roofline.pieces import Pieces, lower_hull, switched, total, upper_envelope
+
+LLAMA = model_config("llama3-8b")
+H100 = chip("h100-sxm")
+
+
+def ideal(**changes: object) -> Chip:
+    """A chip without dispatch time whose peaks are reached: 1 TFLOP/s, 1 TB/s."""
+    plain = Chip("ideal", "ideal", "hypothetical", 1e12, 1e12, 1e12, 1.0, 1.0, 0.0)
+    return replace(plain, **changes)  # type: ignore[arg-type]
+
+
+magnitudes = st.integers(-3, 3).map(lambda e: 10.0**e)
+chips = st.builds(
+    lambda flops, bandwidth, dispatch, link, latency, topology: ideal(
+        fp16_flops=1e13 * flops,
+        bandwidth_bytes_s=1e11 * bandwidth,
+        dispatch_s=dispatch,
+        link_bytes_s=1e10 * link,
+        link_latency_s=latency,
+        topology=topology,
+    ),
+    *(magnitudes, magnitudes, st.sampled_from([0.0, 1e-6, 1e-4]), magnitudes, st.sampled_from([0.0, 1e-6])),
+    st.sampled_from(["ring", "fully-connected"]),
+)
+dense = st.builds(
+    lambda layers, hidden, kv, group, ffn, vocab, gated: ModelConfig(
+        "random", layers, hidden, kv * group, kv, 32, ffn, vocab, gated=gated
+    ),
+    *(st.integers(1, 4), st.sampled_from([64, 1024]), st.sampled_from([2, 4]), st.sampled_from([1, 4, 16])),
+    *(st.integers(1, 4096), st.integers(1, 50_000), st.booleans()),
+)
+mixtures = st.builds(
+    lambda layers, experts, active, width, shared: ModelConfig(
+        *("random", layers, 256, 8, 2, 32, 512, 1000),
+        experts=experts,
+        active_experts=min(active, experts),
+        expert_ffn=width,
+        shared_experts=shared,
+        dense_layers=layers - 1,
+    ),
+    *(st.integers(1, 3), st.integers(1, 64), st.integers(1, 8), st.integers(1, 2048), st.integers(0, 2)),
+)
+rooflines = st.builds(
+    Roofline,
+    chips,
+    st.one_of(dense, mixtures, st.sampled_from(["deepseek-v3", "qwen3-30b-a3b", "llama3-8b"]).map(model_config)),
+    st.sampled_from([1, 2]),
+    overhead_s=st.sampled_from([0.0, 1e-3]),
+)
+pairs = st.builds(TwoResource, chips, chips, dense, st.sampled_from(sorted(MAPPINGS)))
+batches = st.builds(
+    lambda chunks, seqs, kv_each: Batch(
+        sum(p for p, _ in chunks),
+        sum(p * (past + p / 2) for p, past in chunks),
+        sum(past for _, past in chunks),
+        seqs,
+        seqs * kv_each,
+    ),
+    st.lists(st.tuples(st.integers(1, 9000), st.integers(0, 9000)), max_size=3),
+    st.integers(0, 2000),
+    st.integers(1, 9000),
+)
+
+
+def value(minorant, batch):
+    return (
+        minorant.base_s
+        + minorant.prompt_token_s * batch.prompt_tokens
+        + minorant.sequence_s * batch.num_seqs
+        + minorant.kv_token_s * batch.kv_tokens
+        + minorant.chunk_attention_s * batch.chunk_attention
+    )
+
+
+@given(st.one_of(rooflines, pairs), st.lists(batches, min_size=5, max_size=10))
+def test_minorants_never_exceed_the_time_of_any_chip_and_model(service, several):
+    """Claim: T >= each minorant, whatever binds: chips from 1e10 to 1e16 FLOP/s, experts, MLA, links, two engines."""
+    minorants = service.affine_minorants()
+    for minorant in minorants:
+        coefficients = (minorant.prompt_token_s, minorant.sequence_s, minorant.kv_token_s, minorant.chunk_attention_s)
+        assert min(coefficients) >= 0
+    for batch in several:
+        if batch.prompt_tokens or batch.num_seqs:
+            time_s = service.iteration_s(batch)
+            assert max(value(m, batch) for m in minorants) <= time_s * (1 + 1e-9)
+
+
+@given(st.one_of(rooflines, pairs), st.integers(1, 2000), st.floats(0, 1e7))
+def test_decode_curves_are_iteration_times(service, seqs, kv):
+    """Claim: the curve that drives the epochs is the decode-only iteration time, for any chip and model."""
+    expected = service.iteration_s(Batch(num_seqs=seqs, kv_tokens=kv))
+    assert service.decode_curve(seqs)(kv) == pytest.approx(expected, rel=1e-12)
+
+
+@given(rooflines, batches, st.integers(1, 500), st.integers(0, 500))
+def test_more_work_never_takes_less_time(service, batch, prompt, past):
+    """Claim: another chunk or another decode does not make an iteration of a roofline shorter."""
+    time_s = service.iteration_s(batch)
+    more = batch._replace(
+        prompt_tokens=batch.prompt_tokens + prompt,
+        chunk_attention=batch.chunk_attention + prompt * (past + prompt / 2),
+        past_tokens=batch.past_tokens + past,
+    )
+    assert service.iteration_s(more) >= time_s * (1 - 1e-12)
+    assert service.iteration_s(batch._replace(num_seqs=batch.num_seqs + 1)) >= time_s * (1 - 1e-12)
+
+
+@pytest.mark.parametrize("name", ["llama2-7b/h100-sxm", "llama3-8b/jetson-agx-orin", "llama3-70b/h200-sxm-tp2"])
+@pytest.mark.parametrize("seqs", [1, 8, 64, 256])
+def test_minorants_are_tight(name, seqs):
+    """Claim: for dense models the best minorant of a decode batch is within 4% of its time."""
+    service = hardware(name).service
+    batch = Batch(num_seqs=seqs, kv_tokens=1024 * seqs)
+    best = max(value(minorant, batch) for minorant in service.affine_minorants())
+    assert best >= 0.96 * service.iteration_s(batch)
+
+
+def test_experts_leave_a_gap():
+    """Claim: the time of experts is concave in the tokens, so that affine bounds are far below it in between."""
+    service = hardware("qwen3-30b-a3b/h100-sxm").service
+    shares = []
+    for seqs in (1, 32, 256):
+        batch = Batch(num_seqs=seqs, kv_tokens=1024 * seqs)
+        shares.append(max(value(m, batch) for m in service.affine_minorants()) / service.iteration_s(batch))
+    assert shares == pytest.approx([0.96, 0.20, 0.42], abs=0.02)
+
+
+def test_a_decode_reads_weights_and_cache_once():
+    """Claim: with arithmetic for free one decode takes (weights without embedding + KV + activations) / bandwidth."""
+    service = Roofline(ideal(fp16_flops=1e30), LLAMA)
+    read = LLAMA.weight_bytes - 2 * LLAMA.head_params
+    alone, cached = (service.iteration_s(Batch(num_seqs=1, kv_tokens=kv)) for kv in (0, 100_000))
+    assert alone == pytest.approx(read / 1e12, rel=1e-2)
+    assert alone > read / 1e12
+    assert cached - alone == pytest.approx(LLAMA.kv_bytes_per_token * 100_000 / 1e12, rel=1e-12)
+
+
+def test_a_prefill_computes_two_flops_per_parameter_and_token():
+    """Claim: with bandwidth for free a prompt takes 2 P_active L + 4 layers nq dh L^2/2 FLOPs, the head once."""
+    service = Roofline(ideal(bandwidth_bytes_s=1e30), LLAMA)
+    length = 2000
+    body = LLAMA.params - 2 * LLAMA.head_params
+    attention = 4 * LLAMA.layers * LLAMA.q_heads * LLAMA.head_dim * length**2 / 2
+    flops = 2 * body * length + 2 * LLAMA.head_params + attention
+    assert service.iteration_s(Batch(length, length**2 / 2)) == pytest.approx(flops / 1e12, rel=1e-9)
+
+
+def test_cached_tokens_are_read_again_by_a_chunk():
+    """Claim: where memory binds, a chunk's past costs its KV bytes; grouped queries divide them."""
+    service = Roofline(ideal(fp16_flops=1e30), LLAMA)
+    first, second = (service.iteration_s(Batch(256, 256 * (past + 128), past)) for past in (0, 10_000))
+    assert second - first == pytest.approx(10_000 * LLAMA.kv_bytes_per_token / 1e12, rel=1e-9)
+
+
+def test_dispatch_is_a_floor_of_every_operator():
+    """Claim: on an infinitely fast chip a decode of a dense model takes nine dispatches a layer and three more."""
+    service = Roofline(ideal(fp16_flops=1e30, bandwidth_bytes_s=1e30, dispatch_s=1e-6), LLAMA)
+    assert service.iteration_s(Batch(num_seqs=4, kv_tokens=99)) == pytest.approx((9 * 32 + 3) * 1e-6, rel=1e-9)
+
+
+@pytest.mark.parametrize("gpus", [2, 4, 8])
+def test_tensor_parallelism_divides_what_it_can(gpus):
+    """Claim: with free links g chips take a g-th of the time of products and attention; norms are not divided."""
+    plain = ideal(link_bytes_s=1e30, link_latency_s=0.0)
+    batch = Batch(4000, 4000**2 / 2)
+    alone, group = (Roofline(plain, LLAMA, g).iteration_s(batch) for g in (1, gpus))
+    assert alone / gpus < group < alone / gpus * 1.01
+
+
+def test_all_reduce_formulas():
+    """Claim: LLMCompass' ring takes 2 (g-1) hops of a g-th of the bytes; a full mesh is charged as its formula says."""
+    chip_ = ideal(link_bytes_s=1e9, link_latency_s=1e-6)
+    latency_s, byte_s = all_reduce_line(chip_, 4)
+    assert latency_s == pytest.approx(6 * (1e-6 + 16 / 1e9))
+    assert byte_s == pytest.approx(6 * (1 + 16 / 256) / 4 / 1e9)
+    latency_s, byte_s = all_reduce_line(replace(chip_, topology="fully-connected"), 4)
+    assert byte_s == pytest.approx((1 + 16 / 256) / 4 * (3 / (2 * 1e9 / 3) + 1 / (1e9 / 3)))
+    with pytest.raises(InputError, match="no links are known for ideal"):
+        all_reduce_line(ideal(), 2)
+
+
+def test_expert_coverage_is_the_mean_of_random_routing():
+    """Claim: E (1 - (1 - k/E)^T) distinct experts: k for one token, E for many, and never more than k T."""
+    assert covered(128, 8, 1) == pytest.approx(8)
+    assert covered(128, 8, 10_000) == pytest.approx(128)
+    assert covered(8, 2, 2) == pytest.approx(2 + 2 * 6 / 8)
+    assert all(covered(64, 6, t) <= 6 * t + 1e-9 for t in range(1, 50))
+
+
+@given(
+    *(st.integers(1, 200), st.integers(1, 16)),
+    *(st.floats(0, 1e-3), st.floats(0, 1e-4), st.floats(0, 1e-4), st.floats(1e-9, 1e-3), st.floats(0, 1e-2)),
+    st.floats(1, 1e5),
+)
+def test_the_expert_bound_holds(experts, active, dispatch, compute, move, read, shared, tokens):
+    """Claim: the three lines of `ExpertTime.lower` are below the time for every T >= 1, crossing or not."""
+    assume(active <= experts)
+    time = ExpertTime(3, experts, active, dispatch, compute, move, read, shared)
+    lower = time.lower()
+    for at in (1.0, tokens, *lower.breaks):
+        if at >= 1:
+            assert lower(at) <= time(at) * (1 + 1e-9)
+
+
+segments = st.tuples(st.floats(0, 10), st.floats(0, 10))
+
+
+@given(st.lists(segments, min_size=1, max_size=6), st.floats(0, 100))
+def test_envelopes_are_maxima(lines, x):
+    """Claim: the upper envelope is the maximum of its lines at any x >= 0."""
+    assert upper_envelope(lines)(x) == pytest.approx(max(c + s * x for c, s in lines), rel=1e-9, abs=1e-12)
+
+
+@given(
+    *(st.lists(segments, min_size=1, max_size=4), st.lists(segments, min_size=1, max_size=4)),
+    *(st.floats(0.5, 50), st.floats(1, 200), st.floats(1, 200), st.floats(0, 1)),
+)
+def test_hulls_are_convex_and_below(first, second, at, x, y, share):
+    """Claim: the hull of a function with a jump is below it and convex from its left end on."""
+    pieces = total([(2.0, switched(upper_envelope(first), upper_envelope(second), at)), (1.0, upper_envelope(second))])
+    hull = lower_hull(pieces, 1.0)
+    assert hull(x) <= pieces(x) * (1 + 1e-9) + 1e-12
+    middle = share * x + (1 - share) * y
+    assert hull(middle) <= (share * hull(x) + (1 - share) * hull(y)) * (1 + 1e-9) + 1e-9
+
+
+def test_the_hull_of_a_convex_function_is_itself():
+    """Claim: nothing is lost where there is nothing to lose."""
+    pieces = upper_envelope([(5.0, 0.0), (0.0, 1.0), (-90.0, 10.0)])
+    hull = lower_hull(pieces, 1.0)
+    assert all(hull(x) == pytest.approx(pieces(x)) for x in (1, 3, 5, 7, 10, 30))
+    assert lower_hull(Pieces((5.0,), ((0.0, 1.0), (-3.0, 1.0))), 1.0)(5.0) == pytest.approx(2.0)
+
+
+def test_operating_points_scale_arithmetic_and_traffic_apart():
+    """Claim: half the SMs double arithmetic, leave traffic above the saturation share, and never touch dispatch."""
+    scaling = Scaling(saturation_share=0.5)
+    bound = {"compute": ideal(bandwidth_bytes_s=1e30), "memory": ideal(fp16_flops=1e30)}
+    decode = Batch(num_seqs=8, kv_tokens=8000)
+    for point, compute, memory in (
+        (OperatingPoint(0.5), 2.0, 1.0),
+        (OperatingPoint(0.25), 4.0, 2.0),
+        (OperatingPoint(1.0, 0.5), 2.0, 1.0),
+    ):
+        for side, factor in (("compute", compute), ("memory", memory)):
+            service = Roofline(bound[side], LLAMA, scaling=scaling)
+            ratio = service.at(point).iteration_s(decode) / service.iteration_s(decode)
+            assert ratio == pytest.approx(factor, rel=1e-6)
+    floor = Roofline(ideal(fp16_flops=1e30, bandwidth_bytes_s=1e30, dispatch_s=1e-6), LLAMA, scaling=scaling)
+    assert floor.at(OperatingPoint(0.1)).iteration_s(decode) == pytest.approx(floor.iteration_s(decode))
+    assert floor.at(FULL) is floor
+
+
+def test_power_is_between_idle_and_tdp():
+    """Claim: a prefill draws the TDP, a decode less, all more than idling; a given law takes precedence."""
+    service = Roofline(H100, LLAMA, 2)
+    prefill, decode = service.power_w(Batch(8000, 8000**2 / 2)), service.power_w(Batch(num_seqs=8, kv_tokens=8000))
+    assert prefill is not None
+    assert decode is not None
+    assert 2 * 75 < decode < prefill <= 2 * 700
+    assert service.at(FULL).power_w(Batch(num_seqs=1)) == service.power_w(Batch(num_seqs=1))
+    law = PowerLaw(100.0, 1.0, 0.0, 0.0, 0.0, 700.0)
+    assert replace(service, power=law).power_w(Batch(num_seqs=1)) == law.power_w(
+        Batch(num_seqs=1), service.iteration_s(Batch(num_seqs=1))
+    )
+    assert Roofline(ideal(), LLAMA).power_w(Batch(num_seqs=1)) is None
+    slow = replace(service, scaling=Scaling(0.5)).at(OperatingPoint(1.0, 0.5))
+    assert slow.power_w(Batch(8000, 8000**2 / 2)) < prefill
+
+
+def test_two_engines_run_what_the_mapping_says():
+    """Claim: short iterations read weights inside the memory, long ones stream them to the compute engine."""
+    compute, memory = chip("halo-cim"), chip("halo-cid")
+    aware, on_memory, on_compute = (
+        TwoResource(compute, memory, LLAMA, mapping) for mapping in ("phase-aware", "all-memory", "all-compute")
+    )
+    one = Batch(num_seqs=1, kv_tokens=1)
+    assert aware.iteration_s(one) == on_memory.iteration_s(one) < on_compute.iteration_s(one)
+    prompt = Batch(4096, 4096**2 / 2)
+    assert aware.iteration_s(prompt) < on_memory.iteration_s(prompt)
+    assert aware.switch_tokens == pytest.approx(53.6e12 / compute.bandwidth_bytes_s)
+
+
+@pytest.mark.parametrize("seqs", [1, 10, 39, 41, 100, 1000])
+def test_the_switch_is_where_it_pays(seqs):
+    """Claim: products on the engine that b* = R_cid / B_ext picks are no slower than on the other, for rates where the
+    compute engine is bound by loading at b*."""
+    compute, memory = chip("halo-cim"), chip("halo-cid")
+    times = {
+        mapping: TwoResource(compute, memory, LLAMA, mapping).iteration_s(Batch(num_seqs=seqs))
+        for mapping in ("phase-aware", "all-memory", "attention-on-memory")
+    }
+    assert times["phase-aware"] <= 1.02 * min(times["all-memory"], times["attention-on-memory"])
+
+
+def test_files_and_errors():
+    """Claim: forms are built from names; what cannot be is an error that names the field."""
+    nothing = {"scaling": None, "power": None}
+    built = service_model("roofline", {"chip": "h100-sxm", "model": "Llama-3.1-8B", "tensor_parallel": 2}, nothing)
+    assert built.iteration_s(Batch(num_seqs=3)) == Roofline(H100, LLAMA, 2).iteration_s(Batch(num_seqs=3))
+    assert built.at(OperatingPoint(0.5)).iteration_s(Batch(5000)) > built.iteration_s(Batch(5000))
+    for form, coefficients, message in (
+        ("roofline", {"chip": "h100-sxm"}, r"coefficients\.model is missing"),
+        ("roofline", {"chip": "h100-sx", "model": "llama3-8b"}, "did you mean 'h100-sxm'"),
+        ("roofline", {"chip": "h100-sxm", "model": "llama3-8b", "colour": 1}, "unknown coefficient"),
+        (
+            "roofline",
+            {"chip": "h100-sxm", "model": "llama3-8b", "tensor_parallel": 3},
+            "must divide the 32 query",
+        ),
+        ("roofline", {"chip": "h100-sxm", "model": "llama3-8b", "tensor_parallel": 0}, "tensor_parallel = 0"),
+        ("roofline", {"chip": "h100-sxm", "model": "llama3-8b", "memory_efficiency": 2}, "memory_efficiency = 2"),
+        ("roofline", {"chip": "h100-sxm", "model": "llama3-8b", "overhead_s": "1"}, "overhead_s = '1'"),
+        ("two-resource", {"compute": "halo-cim", "memory": "halo-cid", "model": "llama3-8b"}, "mapping is missing"),
+    ):
+        with pytest.raises(InputError, match=message):
+            service_model(form, coefficients, nothing)
+    with pytest.raises(InputError, match="knows no experts"):
+        TwoResource(chip("halo-cim"), chip("halo-cid"), model_config("mixtral-8x7b"))
+    with pytest.raises(InputError, match="did you mean 'phase-aware'"):
+        TwoResource(chip("halo-cim"), chip("halo-cid"), LLAMA, "phase-awar")
+    with pytest.raises(InputError, match="calibrated for the whole device"):
+        TwoResource(chip("halo-cim"), chip("halo-cid"), LLAMA).at(OperatingPoint(0.5))
+
+
+@pytest.mark.parametrize("name", model_names())
+def test_every_model_runs_on_every_chip(name):
+    """Claim: each pair of the catalogue has finite times, and no decode beats the reading of its weights."""
+    for device in map(chip, chip_names()):
+        service = Roofline(device, model_config(name))
+        decode_s = service.iteration_s(Batch(num_seqs=1, kv_tokens=1000))
+        active = model_config(name).active_params * model_config(name).dtype_bytes
+        ends = 2 * model_config(name).head_params * model_config(name).dtype_bytes
+        assert decode_s >= (active - ends) / device.bandwidth_bytes_s
+        assert decode_s < service.iteration_s(Batch(2000, 2e6)) < float("inf")
