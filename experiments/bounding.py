@@ -145,7 +145,7 @@ def bounding(
         workload = drawn.at_load(experiment.loads[0], experiment.fleet)
         paths.append(fluid.bounds(workload, experiment.fleet, experiment.slo))
         on_path_done()
-    notices = notices_of(source, experiment.requests)
+    notices = notices_of(source, experiment.requests, experiment.fleet.hardware)
     return Bounding(experiment, source.name, tuple(paths), (), notices, time.perf_counter() - start)
 
 

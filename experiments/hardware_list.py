@@ -53,6 +53,9 @@ def chip_rows() -> list[dict[str, Any]]:
         row: dict[str, Any] = {"name": device.name, "kind": device.kind, "title": device.title}
         row |= {field: getattr(device, field) for field in _CHIP_VALUES}
         row["topology"] = device.topology
+        row["cost"] = None if device.price is None else device.price.value
+        row["cost_unit"] = "" if device.price is None else device.price.unit
+        row["all_reduces"] = [asdict(table) for table in device.all_reduces]
         row["prices"] = [asdict(price) for price in device.prices]
         row["facts"] = {field: asdict(fact) for field, fact in device.facts.items()}
         row["notes"] = device.notes
@@ -90,8 +93,9 @@ def hardware_grid(rows: Sequence[Row]) -> Table:
 
 HARDWARE_LEGEND = (
     "KV: tokens that fit. fit, cross: mean relative error of the worst regime, and of the worst group left out of the\n"
-    "fit. range: prompt tokens of an iteration / KV tokens seen by the fit; none for datasheets. Cost of all chips;\n"
-    "rel: of SPAD's modelled H100. Any model and chip can be combined, as llama2-70b/h100-sxm-tp8. More: --json."
+    "fit. range: prompt tokens of an iteration / KV tokens seen by the fit; none for datasheets. Cost of all chips:\n"
+    "rent, else rent by use (serverless), else purchase, else relative; compare like with like. Any model and chip\n"
+    "can be combined, as llama2-70b/h100-sxm-tp8. More: --json."
 )
 
 
@@ -100,13 +104,12 @@ def chip_grid(rows: Sequence[Row]) -> Table:
     columns = ("fp16 TF/s", "fp8 TF/s", "memory GiB", "GB/s", "link GB/s", "TDP W", "FLOP/B", "cost")
     grid = _grid("name", "kind", *columns)
     for row in rows:
-        value, unit = (row["prices"][0]["value"], row["prices"][0]["unit"]) if row["prices"] else (None, "")
         _add(
             grid,
             *(row["name"], row["kind"], f"{row['fp16_flops'] / 1e12:,.1f}", _scaled(row["fp8_flops"], 1e12)),
             *(f"{row['memory_bytes'] / 2**30:,.0f}", f"{row['bandwidth_bytes_s'] / 1e9:,.0f}"),
             *(_scaled(row["link_bytes_s"], 1e9), _whole(row["tdp_w"])),
-            *(f"{row['fp16_flops'] / row['bandwidth_bytes_s']:,.0f}", _cost(value, unit)),
+            *(f"{row['fp16_flops'] / row['bandwidth_bytes_s']:,.0f}", _cost(row["cost"], row["cost_unit"])),
         )
     return grid
 
@@ -138,7 +141,7 @@ _CHIP_VALUES = (
         "clock_most_hz",
         "clock_step_hz",
     ),
-    *("compute_efficiency", "memory_efficiency", "dispatch_s", "saturation_share"),
+    *("compute_efficiency", "memory_efficiency", "dispatch_s", "saturation_share", "compute_share", "sharpness"),
 )
 
 
@@ -175,9 +178,7 @@ def _scaled(value: float | None, unit: float) -> str:
 
 
 def _cost(value: float | None, unit: str) -> str:
-    """Dollars, dollars an hour, or a number relative to something."""
+    """Give the number with its unit, without date and source."""
     if value is None:
         return ""
-    if unit.startswith("USD/h"):
-        return f"${value:.3g}/h"
-    return f"${_short(value)}" if unit.startswith("USD") else f"{value:.3g} rel"
+    return f"{_short(value) if value >= 1e4 else f'{value:.4g}'} {unit.partition(' (')[0]}".rstrip()

@@ -88,7 +88,8 @@ def run_experiment(
         paths.append(path)
         on_task_done()
     paths.sort(key=lambda path: place[path.load, path.replication])
-    return Results(experiment, source.name, policies, tuple(paths), notices_of(source, experiment.requests))
+    notices = notices_of(source, experiment.requests, experiment.fleet.hardware)
+    return Results(experiment, source.name, policies, tuple(paths), notices)
 
 
 def _require_something_to_run(policies: Mapping[float, tuple[Policy | Unavailable, ...]]) -> None:

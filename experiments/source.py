@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from orsched.catalogue import Hardware
 from orsched.fitting import drop_oversized, require_fit
 from orsched.fleet import Fleet
+from orsched.valid_range import possible_extrapolation
 from orsched.workloads import Workload
 from orsched.workloads.sources import TraceSource, WorkloadSource
 
@@ -53,11 +55,11 @@ def without_oversized(source: WorkloadSource, fleet: Fleet) -> WorkloadSource:
     return source
 
 
-def notices_of(source: WorkloadSource, requests: int) -> tuple[str, ...]:
-    """Say what was changed in the source, and when a path is longer than the trace it is taken from."""
+def notices_of(source: WorkloadSource, requests: int, hardware: Hardware) -> tuple[str, ...]:
+    """Say what was changed in the source, whether paths are longer than its trace, where the device may extrapolate."""
     whole = source.whole()
-    notices = tuple(whole.notices)
+    notices = list(whole.notices)
     if isinstance(source, TraceSource) and requests > len(whole):
-        joined = f"each path of {requests} requests joins several blocks of the {len(whole)} in {source.name!r}"
-        return (*notices, joined)
-    return notices
+        notices.append(f"each path of {requests} requests joins several blocks of the {len(whole)} in {source.name!r}")
+    notices += [f"a full instance may see {sentence}" for sentence in possible_extrapolation(hardware, whole)]
+    return tuple(notices)

@@ -13,8 +13,8 @@ def subject(workload: Workload, fleet: Fleet) -> str:
 
     A run of a policy and a bound may be compared only when their subjects agree. The workload's name, its
     class labels and its notices do not matter; arrival times, lengths, the service model's coefficients,
-    KV capacity, block size, batch limit and fleet size do. Costs one pass over the columns (about 20 ms
-    for a million requests).
+    KV capacity, block size, batch limit, retention of KV and fleet size do. Costs one pass over the columns (about
+    20 ms for a million requests).
 
     Parameters
     ----------
@@ -37,5 +37,5 @@ def subject(workload: Workload, fleet: Fleet) -> str:
 def fleet_subject(fleet: Fleet) -> str:
     """Identify a fleet: its name and a digest of everything that decides iteration times and limits."""
     hw = fleet.hardware
-    facts = (hw.service, hw.kv_capacity_tokens, hw.max_num_seqs, hw.block_tokens, fleet.size)
+    facts = (hw.service, hw.kv_capacity_tokens, hw.max_num_seqs, hw.block_tokens, hw.keeps_preempted_kv, fleet.size)
     return f"{fleet.name} {hashlib.blake2b(repr(facts).encode(), digest_size=4).hexdigest()}"

@@ -8,8 +8,18 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 
-from orsched.errors import InputError
+from orsched.checks import has_control, is_whole, shown
+from orsched.errors import InputError, unknown_name
 from orsched.service import ServiceModel
+
+MOST_SEQS = 2**31 - 1
+"""Largest batch that an instance may hold; files may have less (`orsched.hardware_file.MOST_SEQS`)."""
+
+MOST_KV_TOKENS = 10**12
+"""Largest KV memory."""
+
+MOST_NAME = 300
+"""Longest name that is looked up; paths of files may be longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +100,11 @@ class Hardware:
     cost_unit: str = ""
 
     def __post_init__(self) -> None:
-        for name in ("kv_capacity_tokens", "max_num_seqs", "block_tokens"):
+        limits = {"kv_capacity_tokens": MOST_KV_TOKENS, "max_num_seqs": MOST_SEQS, "block_tokens": MOST_KV_TOKENS}
+        for name, most in limits.items():
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise InputError(f"Hardware.{name} = {value!r}: must be a whole number >= 1")
+            if not is_whole(value, 1, most):
+                raise InputError(f"Hardware.{name} = {shown(value)}: must be a whole number >= 1 and <= {most:,}")
         if self.block_tokens > self.kv_capacity_tokens:
             raise InputError(
                 f"Hardware.block_tokens = {self.block_tokens} exceeds the KV capacity {self.kv_capacity_tokens}"
@@ -107,8 +118,10 @@ def hardware(model: str, device: str | None = None) -> Hardware:
     ----------
     model : str
         A catalogue name such as ``"llama2-7b/a100-80g"``; or its first part, with `device` the second; or the path of a
-        TOML file (it ends in ``.toml``) as `orsched calibrate` writes it. A name that has no entry of its own may be
-        composed of a known model and a known chip, as ``"llama2-70b/h100-sxm-tp8"`` (`orsched.composition`).
+        TOML file (it ends in ``.toml``) as `orsched calibrate` writes it. Another spelling of a name, or another name
+        of its model or chip, means the fitted entry of that model and chip if there is one (`orsched.spelling`). What
+        has no entry may be composed of a known model and a known chip, as ``"llama2-70b/h100-sxm-tp8"``
+        (`orsched.composition`).
     device : str, optional
         The device, if `model` is a model's name only.
 
@@ -117,19 +130,29 @@ def hardware(model: str, device: str | None = None) -> Hardware:
     UnknownNameError
         When there is no such entry and none can be composed; the message suggests the nearest names.
     InputError
-        When the model does not fit on the chips it is composed with; or the file cannot be read or breaks the schema;
-        the message names the field.
+        When a name is no string or has control characters; when the name means several fitted entries; when the model
+        does not fit on the chips it is composed with; or the file cannot be read or breaks the schema: the message
+        names the field.
     """
+    for part in (model,) if device is None else (model, device):
+        if not isinstance(part, str):
+            raise unknown_name("hardware", part, hardware_names())
+        if has_control(part):
+            raise InputError(f"hardware {shown(part)}: a name has no control characters")
     name = model if device is None else f"{model}/{device}"
     if name.endswith(".toml"):
         from orsched.hardware_file import read_hardware
 
         return read_hardware(Path(name))
     if name in hardware_names():
-        return _entry(name)
+        return catalogue_entry(name)
+    if len(name) > MOST_NAME:
+        raise InputError(f"hardware {shown(name)}: a name has at most {MOST_NAME} characters")
     from orsched.composition import composed_hardware
+    from orsched.spelling import entry_meant
 
-    return composed_hardware(name)
+    meant = entry_meant(name)
+    return composed_hardware(name) if meant is None else catalogue_entry(meant)
 
 
 @cache
@@ -140,7 +163,8 @@ def hardware_names() -> tuple[str, ...]:
 
 
 @cache
-def _entry(name: str) -> Hardware:
+def catalogue_entry(name: str) -> Hardware:
+    """Return the entry of exactly that name, one of `hardware_names`."""
     from orsched.hardware_file import hardware_from_toml
 
     file = _FOLDER / (name.replace("/", "_", 1) + ".toml")

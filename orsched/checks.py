@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+import unicodedata
 from numbers import Real
 from typing import Any
 
@@ -15,6 +16,24 @@ from orsched.work import Floats, Ints
 
 MAX_TOKENS = 2**31 - 1
 """Largest length, in tokens, that a workload may hold (sums over requests then stay exact in int64)."""
+
+
+MOST_SHOWN = 80
+"""Most characters of a value that messages show."""
+
+
+def shown(value: object) -> str:
+    """``repr(value)`` for a message: at most 80 characters of it."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python refuses to print integers of thousands of digits.
+        return "an integer of too many digits"
+    return text if len(text) <= MOST_SHOWN else text[: MOST_SHOWN - 3] + "..."
+
+
+def has_control(text: str) -> bool:
+    """Whether `text` holds control characters: a line break, an escape sequence, a NUL."""
+    return any(unicodedata.category(character) == "Cc" for character in text)
 
 
 def require_number(
@@ -45,7 +64,7 @@ def require_number(
         if math.isfinite(most):
             bound += f" and {'<' if below else '<='} {most:g}"
         what = ("a finite number" if finite else "a number") + (f" of {unit}" if unit else "")
-        raise InputError(f"{name} = {value!r}: must be {what} {bound}")
+        raise InputError(f"{name} = {shown(value)}: must be {what} {bound}")
 
 
 def check_number(
@@ -73,7 +92,7 @@ def is_whole(value: Any, least: int, most: int) -> bool:
 def require_whole(name: str, value: object, *, least: int = 1, most: int = MAX_TOKENS) -> None:
     """Refuse `value` unless it is a whole number from `least` to `most`; raises InputError."""
     if not is_whole(value, least, most):
-        raise InputError(f"{name} = {value!r}: must be a whole number from {least} to {most}")
+        raise InputError(f"{name} = {shown(value)}: must be a whole number from {least} to {most}")
 
 
 def check_whole(owner: object, field: str, *, least: int = 1, most: int = MAX_TOKENS) -> None:

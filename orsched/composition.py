@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-import re
 from functools import cache
 
-from orsched.catalogue import Hardware, hardware, hardware_names
+from orsched.catalogue import Hardware, catalogue_entry, hardware_names
+from orsched.checks import require_whole, shown
 from orsched.devices import Chip, ModelConfig, chip_names, find_chip, find_model, model_names
 from orsched.errors import InputError, UnknownNameError, unknown_name
-from orsched.service.roofline import Roofline
+from orsched.service.roofline import MOST_GPUS, Roofline
 from orsched.service.roofline.from_file import chip_scaling
+from orsched.spelling import DEVICE
 
 MEMORY_SHARE = 0.9
 """Share of the memory for weights and KV cache: vLLM's default for ``gpu_memory_utilization``."""
@@ -20,8 +21,6 @@ BLOCK_TOKENS = 16
 
 MAX_NUM_SEQS = 256
 """Requests in a batch: vLLM's default (V1 scheduler)."""
-
-_DEVICE = re.compile(r"(?P<chip>.+?)(?:-tp(?P<gpus>[1-9][0-9]{0,3}))?")
 
 
 def composed_hardware(name: str) -> Hardware:
@@ -43,7 +42,7 @@ def composed_hardware(name: str) -> Hardware:
     model, device, gpus = parts
     canonical = f"{model.name}/{device.name}" + (f"-tp{gpus}" if gpus > 1 else "")
     if canonical in hardware_names():
-        return hardware(canonical)
+        return catalogue_entry(canonical)
     return _composed(model.name, device.name, gpus)
 
 
@@ -61,13 +60,19 @@ def compose(model: ModelConfig, device: Chip, gpus: int) -> Hardware:
     Raises
     ------
     InputError
-        As `composed_hardware`.
+        As `composed_hardware`; or when names are given in place of a model and a chip.
     """
+    if not isinstance(model, ModelConfig) or not isinstance(device, Chip):
+        raise InputError(
+            f"compose({shown(model)}, {shown(device)}, ...): takes a ModelConfig and a Chip, as model_config() and "
+            "chip() return them; hardware() takes names"
+        )
+    require_whole("compose: gpus", gpus, most=MOST_GPUS)
     service = Roofline(device, model, gpus, scaling=chip_scaling(device))
     capacity = kv_capacity_tokens(model, device, gpus)
     if capacity < BLOCK_TOKENS:
         raise InputError(_does_not_fit(model, device, gpus))
-    price = device.prices[0] if device.prices else None
+    price = device.price
     return Hardware(
         name=f"{model.name}/{device.name}" + (f"-tp{gpus}" if gpus > 1 else ""),
         service=service,
@@ -76,7 +81,7 @@ def compose(model: ModelConfig, device: Chip, gpus: int) -> Hardware:
         block_tokens=BLOCK_TOKENS,
         kind=device.kind,
         source=f"roofline of {model.name} ({model.source}) on {device.title}, whose values have their sources with it",
-        notes=capacity_note(model, device, gpus),
+        notes=composed_notes(model, device, gpus),
         tdp_w=None if device.tdp_w is None else gpus * device.tdp_w,
         cost=None if price is None else gpus * price.value,
         cost_unit="" if price is None else f"{price.unit} ({price.date}, {price.source})",
@@ -84,42 +89,51 @@ def compose(model: ModelConfig, device: Chip, gpus: int) -> Hardware:
 
 
 def kv_capacity_tokens(model: ModelConfig, device: Chip, gpus: int) -> int:
-    """KV tokens that fit beside the weights: ``(0.9 memory gpus - weights) / (KV bytes per token on all chips)``.
+    """KV tokens that fit beside the weights on each chip: ``(0.9 memory - weights) / (KV bytes per token)``.
 
-    KV heads that are copied, for want of as many heads as chips, count on each. Activations and captured graphs are not
-    subtracted: an engine reports fewer.
+    Weights and KV heads that are copied count on each chip. Activations and captured graphs are not subtracted: an
+    engine reports fewer.
+
+    Raises
+    ------
+    InputError
+        When heads cannot be divided among `gpus`.
     """
-    free = MEMORY_SHARE * device.memory_bytes * gpus - model.weight_bytes
-    return max(0, math.floor(free / (gpus * model.kv_bytes_per_token_on(gpus))))
+    free = MEMORY_SHARE * device.memory_bytes - model.weight_bytes_on(gpus)
+    return max(0, math.floor(free / model.kv_bytes_per_token_on(gpus)))
 
 
-def capacity_note(model: ModelConfig, device: Chip, gpus: int) -> str:
-    """Say how the KV capacity was obtained."""
-    each = gpus * model.kv_bytes_per_token_on(gpus)
-    return (
-        f"KV capacity: ({MEMORY_SHARE} x {device.memory_bytes:.4g} B x {gpus} - {model.weight_bytes:.4g} B of weights) "
-        f"/ {each:,.0f} B per token; activations and captured graphs are not subtracted. Kernels only: what the engine "
-        "spends per iteration is not in the times."
-    )
+def composed_notes(model: ModelConfig, device: Chip, gpus: int) -> str:
+    """Say how the KV capacity was obtained, what the times leave out, and what is noted of model and chip."""
+    where = "" if gpus == 1 else f" on each of {gpus} chips"
+    notes = [
+        f"KV capacity{where}: ({MEMORY_SHARE} x {device.memory_bytes:.4g} B - {model.weight_bytes_on(gpus):.4g} B of "
+        f"weights) / {model.kv_bytes_per_token_on(gpus):,.0f} B per token; activations and captured graphs are not "
+        "subtracted. Kernels only: what the engine spends per iteration is not in the times."
+    ]
+    if model.positions is not None:
+        notes.append(f"At most {model.positions:,} positions: longer requests cannot run, which is not enforced here.")
+    notes += [f"{item.name}: {item.notes}" for item in (model, device) if item.notes]
+    return " ".join(notes)
 
 
 def _does_not_fit(model: ModelConfig, device: Chip, gpus: int) -> str:
-    needs = f"{model.name} has {model.weight_bytes / 1e9:.1f} GB of weights, {gpus} x {device.name} hold "
+    weights = gpus * model.weight_bytes_on(gpus)
+    needs = f"{model.name} has {weights / 1e9:.1f} GB of weights, {gpus} x {device.name} hold "
     needs += f"{MEMORY_SHARE * device.memory_bytes * gpus / 1e9:.1f} GB ({MEMORY_SHARE} of the memory)"
     if device.link_bytes_s is None:
         return f"{needs}; no links are known for {device.name}: take a smaller model"
-    most = model.q_heads if device.link_chips is None else device.link_chips
-    enough = (n for n in range(gpus + 1, most + 1) if model.q_heads % n == 0)
-    for n in enough:
-        if kv_capacity_tokens(model, device, n) >= BLOCK_TOKENS:
+    most = model.q_heads if device.link_chips is None else min(device.link_chips, model.q_heads)
+    for n in model.group_sizes():
+        if gpus < n <= most and kv_capacity_tokens(model, device, n) >= BLOCK_TOKENS:
             return f"{needs}; the fewest that hold it are {n}: {model.name}/{device.name}-tp{n}"
-    return f"{needs}; no number of chips up to {most} that divides its {model.q_heads} query heads holds it"
+    return f"{needs}; no number of chips up to {most} among which its heads can be divided holds it"
 
 
 def parts_of(name: str) -> tuple[ModelConfig, Chip, int] | None:
     """Return model, chip and number of chips of a name; None unless both are known."""
     left, slash, right = name.rpartition("/")
-    found = _DEVICE.fullmatch(right)
+    found = DEVICE.fullmatch(right)
     if not slash or found is None:
         return None
     model, device = find_model(left), find_chip(found["chip"])
@@ -129,7 +143,7 @@ def parts_of(name: str) -> tuple[ModelConfig, Chip, int] | None:
 def _unknown(name: str) -> UnknownNameError:
     """Suggest entries and, where model or chip is known, what they can be composed with; what begins so if any does."""
     left, _, right = name.rpartition("/")
-    found = _DEVICE.fullmatch(right)
+    found = DEVICE.fullmatch(right)
     model, device = find_model(left), find_chip(found["chip"]) if found else None
     names = set(hardware_names())
     if model is not None:

@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-import tomllib
+import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from orsched.catalogue import FitError, Hardware
-from orsched.errors import InputError
-from orsched.service import PowerLaw, Scaling, ServiceModel
+from orsched.catalogue import MOST_KV_TOKENS, FitError, Hardware
+from orsched.checks import shown
+from orsched.errors import InputError, unknown_name
+from orsched.service import Batch, PowerLaw, Scaling, ServiceModel
 from orsched.service.forms import service_model
+from orsched.toml_file import checked_toml, one_line
 
 MOST_BYTES = 8_000_000
 """Largest hardware file that is read."""
 
+MOST_SEQS = 1_000_000
+"""Largest batch: beyond every engine, and small enough for the tables by batch size that a run makes."""
+
+MOST_SECONDS = 1e6
+"""Largest coefficient in seconds (a name that ends in ``_s``): eleven days."""
+
+MOST_NUMBER = 1e15
+"""Largest of any other coefficient."""
+
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class _Fit(_Part):
@@ -40,7 +51,7 @@ class _CrossCheck(_Part):
 class HardwareFile(_Part):
     """What a hardware file may hold; see docs/add-a-service-model.md."""
 
-    name: str = Field(min_length=1, max_length=200)
+    name: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(one_line)]
     model: str = ""
     gpu: str = ""
     form: str
@@ -50,9 +61,9 @@ class HardwareFile(_Part):
     date: str = ""
     notes: str = ""
     block_tokens: int = Field(default=1, ge=1)
-    kv_capacity_tokens: int = Field(ge=1)
+    kv_capacity_tokens: int = Field(ge=1, le=MOST_KV_TOKENS)
     kv_capacity_source: str = ""
-    max_num_seqs: int = Field(ge=1)
+    max_num_seqs: int = Field(ge=1, le=MOST_SEQS)
     max_num_seqs_source: str = ""
     keeps_preempted_kv: bool = False
     tdp_w: float | None = Field(default=None, gt=0)
@@ -63,7 +74,7 @@ class HardwareFile(_Part):
     power: dict[str, Any] | None = None
     fit: list[_Fit] = []
     cross_check: list[_CrossCheck] = []
-    range: dict[str, tuple[float, float]] = {}
+    range: dict[str, Annotated[list[float], Field(min_length=2, max_length=2)]] = {}
 
 
 def read_hardware(path: Path) -> Hardware:
@@ -78,7 +89,7 @@ def read_hardware(path: Path) -> Hardware:
         if path.stat().st_size > MOST_BYTES:
             raise InputError(f"{path}: {path.stat().st_size:,} bytes, a hardware file has at most {MOST_BYTES:,}")
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read as a hardware file ({error})") from None
     return hardware_from_toml(text, str(path))
 
@@ -91,25 +102,11 @@ def hardware_from_toml(text: str, where: str) -> Hardware:
     InputError
         Naming the field, the value and what is allowed.
     """
-    try:
-        table = HardwareFile.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{where}: not a TOML file ({error})") from None
-    except ValidationError as error:
-        raise InputError(f"{where}: {explain(error)}") from None
+    table = checked_toml(HardwareFile, text, where)
     try:
         return _hardware(table)
     except (InputError, TypeError) as error:
         raise InputError(f"{where}: {error}") from None
-
-
-def explain(error: ValidationError) -> str:
-    """Say in one line what is wrong with the first offending field."""
-    first = error.errors()[0]
-    field = ".".join(map(str, first["loc"]))
-    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    given = "" if first["type"] == "missing" else f" = {str(first['input'])[:80]}"
-    return f"{field}{given}: {first['msg'].lower()}{more}"
 
 
 def _hardware(table: HardwareFile) -> Hardware:
@@ -125,16 +122,42 @@ def _hardware(table: HardwareFile) -> Hardware:
         notes=table.notes,
         fit_error=tuple(FitError(fit.regime, fit.points, fit.mape, fit.p95_ape) for fit in table.fit),
         cross_error=tuple(FitError(c.against, c.points, c.mape, c.p95_ape) for c in table.cross_check),
-        valid_range=dict(table.range),
+        valid_range=_ranges(table.range),
         tdp_w=table.tdp_w,
         cost=table.cost,
         cost_unit=table.cost_unit,
     )
 
 
+def _ranges(given: Mapping[str, list[float]]) -> dict[str, tuple[float, float]]:
+    for name, (least, most) in given.items():
+        if name not in Batch._fields:
+            raise unknown_name("range", name, Batch._fields)
+        if not 0 <= least <= most:
+            raise InputError(f"range.{name} = [{least:g}, {most:g}]: must be two numbers >= 0, the smaller one first")
+    return {name: (least, most) for name, (least, most) in given.items()}
+
+
 def _service(table: HardwareFile) -> ServiceModel:
+    _check_sizes("coefficients", table.coefficients, MOST_NUMBER)
+    for name, extra in (("scaling", table.scaling), ("power", table.power)):
+        source = (extra or {}).get("source", "")
+        if not isinstance(source, str):
+            raise InputError(f"{name}.source = {shown(source)}: must be a string")
     extras: Mapping[str, Any] = {
         "scaling": None if table.scaling is None else Scaling(**table.scaling),
         "power": None if table.power is None else PowerLaw(**table.power),
     }
     return service_model(table.form, table.coefficients, extras)
+
+
+def _check_sizes(name: str, value: Any, most: float) -> None:
+    """Refuse numbers so large that a time could overflow; not finite ones are left to the form that has them."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            _check_sizes(f"{name}.{key}", item, MOST_SECONDS if str(key).endswith("_s") else most)
+    elif isinstance(value, list):
+        for item in value:
+            _check_sizes(name, item, most)
+    elif isinstance(value, int | float) and most < abs(value) < math.inf:
+        raise InputError(f"{name} = {shown(value)}: must be at most {most:g}")

@@ -17,10 +17,11 @@ DATE = "2026-12-02"
 ROOFLINES = (
     *(
         ("llama3-8b", device, 1)
-        for device in ("a100-40g", "h100-sxm", "h200-sxm", "b200", "a40", "a6000", "l40s", "l4")
+        for device in (
+            *("a100-40g", "h100-sxm", "h200-sxm", "b200", "a40", "a6000", "l40s", "l4"),
+            *("mi300x", "tpu-v5p", "ascend-910b", "jetson-agx-orin", "jetson-agx-xavier"),
+        )
     ),
-    *(("llama3-8b", device, 1) for device in ("l40s", "l4", "mi300x", "tpu-v5p", "ascend-910b", "jetson-agx-orin")),
-    ("llama3-8b", "jetson-agx-xavier", 1),
     ("llama3-8b", "tpu-v5e", 2),
     ("phi-2", "jetson-xavier-nx", 1),
     ("llama3-70b", "h100-sxm", 4),

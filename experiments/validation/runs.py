@@ -48,7 +48,7 @@ class BundledRun:
         overhead_s = rank.overhead_s if isinstance(rank, Tabulated) else 0.0
         if not overhead_s:
             return "kernel profiles only, no constant was fitted to a run"
-        return f"kernel profiles, and an overhead of {overhead_s * 1e3:g} ms per iteration (the entry's notes say from what)"
+        return f"kernel profiles, and {overhead_s * 1e3:g} ms more per iteration (the entry's notes say from what)"
 
     def log(self) -> RequestLog:
         """Its requests."""

@@ -84,7 +84,8 @@ def score(case: BalanceCase, seats: Ints) -> BalanceScore:
             here = seat == i
             counts[i, t], memory[i, t] = here.sum(), held[here, t].sum()
             if here.any():
-                batch = Batch(num_seqs=int(counts[i, t]), kv_tokens=int(reads[here, t].sum()))
+                read = reads[here, t]
+                batch = Batch(num_seqs=len(read), kv_tokens=int(read.sum()), longest_kv_tokens=int(read.max()))
                 times[i, t] = service.iteration_s(batch)
         gaps[t] = times[:, t].max()
     moves = migrations(case, seats)

@@ -31,7 +31,7 @@ class ServerRate:
         Requests per second; 0 when not even an almost empty iteration keeps the limit, infinite when a request
         asks nothing of this role (no decodes).
     iteration_s : float
-        Duration of every iteration, by the service model itself.
+        Duration of every iteration, by the service model itself for decodes of equal contexts.
     requests_per_iteration : float
         Requests that complete (or prompts that finish) per iteration.
     num_seqs : float

@@ -27,7 +27,7 @@ def chunk_minorants(hardware: Hardware, least_prompt: int) -> tuple[Minorant, ..
     without) then costs at least ``p / (n + 1 - r)`` of a decode reading n, and leaves at least that share of n + 1
     tokens resident. Recomputation replaces work (`fluid.pathwise.minorants`); with several minorants at
     once the share that each chunk replaces has to be the same under all of them, so attention within the
-    prompt is not counted on in the proof. Without retention every catalogue entry passes unchanged.
+    prompt is not counted on in the proof. Without retention nearly every catalogue entry passes unchanged.
     """
     lower = reuse_proof if hardware.keeps_preempted_kv else recompute_proof
     minorants = hardware.service.affine_minorants()
@@ -51,9 +51,9 @@ def batch_modes(
 
     *Iterations.* In an iteration with b participants of any policy, let ``m_k`` be the participations of kind k,
     where a chunk of p of l prompt tokens counts as ``p / l`` of a prefill, and a chunk of a re-prefill of n
-    + 1 tokens as ``p / (n + 1)`` of the decode reading n that the re-prefill replaces. Then ``m >= 0``,
-    ``sum m <= b``; the resident KV, at most C, is at least ``sum_k r_k m_k`` (a chunk of p tokens leaves at
-    least p resident, a decode reading n leaves n + 1); and for each minorant i (`chunk_minorants`)
+    + 1 - r tokens (after r retained ones) as ``p / (n + 1 - r)`` of the decode reading n that it replaces. Then
+    ``m >= 0``, ``sum m <= b``; the resident KV, at most C, is at least ``sum_k r_k m_k`` (a chunk of p tokens
+    leaves at least p resident, a decode reading n leaves n + 1); and for each minorant i (`chunk_minorants`)
 
         T >= t_i(m) = alpha_i + sum_k w_ik m_k.
 

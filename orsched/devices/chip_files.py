@@ -6,6 +6,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
+from orsched.devices.all_reduce_times import AllReduce
 from orsched.devices.chip_facts import Chip, Fact, Price
 from orsched.devices.reading import checked_table
 from orsched.errors import InputError, unknown_name
@@ -56,11 +57,14 @@ def chip_from_toml(text: str, where: str) -> tuple[Chip, tuple[str, ...]]:
         if isinstance(value, Quantity):
             fields[name] = _whole(where, name, value.value) if name in _COUNTS else value.value
             facts[name] = Fact(value.source, value.confidence)
-        elif value is not None and name not in ("aliases", "price"):
+        elif value is not None and name not in ("aliases", "price", "all_reduce"):
             fields[name] = value
     prices = tuple(Price(p.value, p.unit, p.date, p.source) for p in table.price)
+    for measured in table.all_reduce:
+        facts[f"all_reduces of {measured.gpus}"] = Fact(measured.source, measured.confidence)
     try:
-        return Chip(**fields, prices=prices, facts=facts), tuple(table.aliases)
+        reduces = tuple(AllReduce(m.gpus, tuple(m.sizes_bytes), tuple(m.times_s)) for m in table.all_reduce)
+        return Chip(**fields, prices=prices, facts=facts, all_reduces=reduces), tuple(table.aliases)
     except InputError as error:
         raise InputError(f"{where}: {error}") from None
 

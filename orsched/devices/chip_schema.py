@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from datetime import date
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from orsched.devices.model_schema import Part
+from orsched.toml_file import one_line
 
 Confidence = Literal["paper", "code", "third party", "derived", "unconfirmed", "ours", "calibrated"]
 
@@ -19,20 +21,35 @@ class Quantity(Part):
     confidence: Confidence
 
 
+def _on_the_calendar(text: str) -> str:
+    date.fromisoformat(text if len(text) > len("2026-11") else f"{text}-01")
+    return text
+
+
 class PriceTable(Part):
     """The fields of `Price`."""
 
-    value: float = Field(gt=0)
+    value: float = Field(gt=0, le=1e12)
     unit: str = Field(min_length=1)
-    date: str = Field(pattern=r"^\d{4}-\d{2}(-\d{2})?$")
+    date: Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}(-[0-9]{2})?$"), AfterValidator(_on_the_calendar)]
     source: str = Field(min_length=1)
+
+
+class AllReduceTable(Part):
+    """The fields of `AllReduce`, with their source."""
+
+    gpus: int
+    sizes_bytes: list[float]
+    times_s: list[float]
+    source: str = Field(min_length=1)
+    confidence: Confidence
 
 
 class ChipFile(Part):
     """What a chip file holds: the fields of `Chip`, numbers as tables, and other names of the chip."""
 
-    name: str = Field(min_length=1, max_length=80)
-    title: str = Field(min_length=1, max_length=200)
+    name: Annotated[str, Field(min_length=1, max_length=80), AfterValidator(one_line)]
+    title: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(one_line)]
     kind: Literal["datasheet", "hypothetical"]
     aliases: list[str] = Field(default_factory=list)
     topology: Literal["ring", "fully-connected"] = "ring"
@@ -56,4 +73,7 @@ class ChipFile(Part):
     clock_most_hz: Quantity | None = None
     clock_step_hz: Quantity | None = None
     saturation_share: Quantity | None = None
+    compute_share: Quantity | None = None
+    sharpness: Quantity | None = None
+    all_reduce: list[AllReduceTable] = Field(default_factory=list)
     price: list[PriceTable] = Field(default_factory=list)

@@ -44,6 +44,14 @@ class LatentAttention:
         latent = hidden * self.cached + self.kv_rank * heads * (self.nope_dim + self.value_dim)
         return query + latent + heads * self.value_dim * hidden
 
+    def shared_projections(self, hidden: int) -> int:
+        """Return the parameters of a layer that every GPU of a group has: the projections to latent vectors."""
+        return hidden * (self.query_rank + self.cached)
+
+    def expansion_flops(self, heads: int) -> int:
+        """FLOPs to expand one cached latent vector into keys and values, as a chunk does with its past."""
+        return 2 * self.kv_rank * heads * (self.nope_dim + self.value_dim)
+
     def prefill_pair_flops(self, heads: int) -> int:
         """FLOPs for one query token and one key token with keys and values expanded, as prefill does."""
         return 2 * heads * (self.nope_dim + self.rope_dim + self.value_dim)

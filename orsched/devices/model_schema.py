@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from orsched.toml_file import one_line
 
 
 class Part(BaseModel):
     """A table of a file whose fields are all known."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class LatentTable(Part):
@@ -24,7 +28,7 @@ class LatentTable(Part):
 class ModelFile(Part):
     """What a model file holds: the fields of `ModelConfig`, and other names of the model."""
 
-    name: str = Field(min_length=1, max_length=80)
+    name: Annotated[str, Field(min_length=1, max_length=80), AfterValidator(one_line)]
     aliases: list[str] = Field(default_factory=list)
     layers: int
     hidden: int
@@ -43,6 +47,7 @@ class ModelFile(Part):
     latent: LatentTable | None = None
     dtype_bytes: float = 2.0
     kv_dtype_bytes: float = 2.0
+    positions: int | None = None
     source: str = Field(min_length=1)
     confidence: str = Field(pattern="^(code|unconfirmed)$")
     notes: str = ""

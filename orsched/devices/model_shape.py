@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from orsched.checks import check_number, check_whole
+from orsched.checks import check_number, check_whole, has_control, shown
 from orsched.devices.latent_attention import LatentAttention
 from orsched.errors import InputError
+
+_LEAST_BYTES = 0.125
+"""One bit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,8 @@ class ModelConfig:
         Bytes of a weight (2: bfloat16).
     kv_dtype_bytes : float
         Bytes of a cached number.
+    positions : int, optional
+        Most tokens of a request, prompt and output, that the model was made for, where that is known.
     source, confidence : str
         Where the shape comes from, and ``code`` (read in a public repository) or ``unconfirmed`` (common knowledge).
     notes : str
@@ -67,6 +72,7 @@ class ModelConfig:
     latent: LatentAttention | None = None
     dtype_bytes: float = 2.0
     kv_dtype_bytes: float = 2.0
+    positions: int | None = None
     source: str = ""
     confidence: str = "unconfirmed"
     notes: str = ""
@@ -77,7 +83,11 @@ class ModelConfig:
         for field in ("ffn", "experts", "active_experts", "expert_ffn", "shared_experts", "dense_layers"):
             check_whole(self, field, least=0)
         for field in ("dtype_bytes", "kv_dtype_bytes"):
-            check_number(self, field, above=True, most=8.0)
+            check_number(self, field, least=_LEAST_BYTES, most=8.0)
+        if self.positions is not None:
+            check_whole(self, "positions")
+        if not self.name or has_control(self.name):
+            raise InputError(f"ModelConfig.name = {shown(self.name)}: must be a name without control characters")
         if self.q_heads % self.kv_heads:
             raise InputError(f"ModelConfig.kv_heads = {self.kv_heads}: must divide the {self.q_heads} query heads")
         if self.experts == 0 and (self.active_experts or self.shared_experts or self.expert_ffn or self.dense_layers):
@@ -155,14 +165,76 @@ class ModelConfig:
         """Bytes of KV cache per token over all layers."""
         return self.layers * self.cached_per_token * self.kv_dtype_bytes
 
+    def group_sizes(self) -> tuple[int, ...]:
+        """Numbers of GPUs that can share the model by tensor parallelism, increasing.
+
+        Query heads must come out whole. Each KV head must be on the GPUs of its query heads: the KV heads are divided
+        evenly, or each is copied to the same number of GPUs; any other split would cut a group of queries.
+        """
+        split = [g for g in range(1, self.q_heads + 1) if self.q_heads % g == 0]
+        if self.latent is not None:
+            return tuple(split)
+        return tuple(g for g in split if self.kv_heads % g == 0 or g % self.kv_heads == 0)
+
+    def require_group(self, gpus: int) -> None:
+        """Refuse a number of GPUs that is not one of `group_sizes`.
+
+        Raises
+        ------
+        InputError
+            Naming those that are.
+        """
+        sizes = self.group_sizes()
+        if gpus not in sizes:
+            whole = self.q_heads % gpus == 0
+            why = (
+                f"its {self.kv_heads} KV heads can be neither divided among {gpus} nor copied evenly"
+                if whole
+                else f"must divide the {self.q_heads} query heads of {self.name}"
+            )
+            raise InputError(f"tensor_parallel = {gpus}: {why}; {self.name} runs on {', '.join(map(str, sizes))}")
+
+    def kv_heads_on(self, gpus: int) -> int:
+        """KV heads on each of `gpus` of a tensor-parallel group: a share of them, or a copy of one."""
+        self.require_group(gpus)
+        return max(1, self.kv_heads // gpus)
+
     def kv_bytes_per_token_on(self, gpus: int) -> float:
         """Bytes of KV cache per token on each of `gpus` of a tensor-parallel group.
 
         Heads are divided and, where there are fewer KV heads than GPUs, copied; a latent vector is copied to all.
+
+        Raises
+        ------
+        InputError
+            When `gpus` is not one of `group_sizes`.
         """
         if self.latent is not None:
+            self.require_group(gpus)
             return self.kv_bytes_per_token
-        return self.kv_bytes_per_token * -(-self.kv_heads // gpus) / self.kv_heads
+        return self.kv_bytes_per_token * self.kv_heads_on(gpus) / self.kv_heads
+
+    def weight_bytes_on(self, gpus: int) -> float:
+        """Bytes of weights on each of `gpus` of a tensor-parallel group.
+
+        Everything is divided, but for copies: projections of KV heads that are copied, the projections to latent
+        vectors, and routers.
+
+        Raises
+        ------
+        InputError
+            When `gpus` is not one of `group_sizes`.
+        """
+        self.require_group(gpus)
+        if self.latent is None:
+            copied = 2 * self.hidden * self.head_dim * self.kv_heads_on(gpus)
+            attention = 2 * self.hidden * self.head_dim * self.q_heads / gpus + copied
+        else:
+            copied = self.latent.shared_projections(self.hidden)
+            attention = (self.attention_params - copied) / gpus + copied
+        routers = self.expert_layers * self.experts * self.hidden
+        divided = self.params - routers - self.layers * self.attention_params
+        return (divided / gpus + routers + self.layers * attention) * self.dtype_bytes
 
     @property
     def prefill_pair_flops(self) -> int:

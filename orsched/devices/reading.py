@@ -1,11 +1,11 @@
-"""Reading a device's data file: size limit, TOML, schema, and one line that says what is wrong."""
+"""Reading a device's data file: size limit, then TOML and schema."""
 
 from __future__ import annotations
 
-import tomllib
 from typing import TYPE_CHECKING, TypeVar
 
 from orsched.errors import InputError
+from orsched.toml_file import checked_toml
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -24,15 +24,6 @@ def checked_table(schema: type[Table], text: str, where: str) -> Table:
     InputError
         When it is too long, no TOML, or breaks the schema; names the field and the value.
     """
-    from pydantic import ValidationError
-
-    from orsched.hardware_file import explain
-
     if len(text) > MOST_CHARACTERS:
         raise InputError(f"{where}: {len(text):,} characters, a chip or model file has at most {MOST_CHARACTERS:,}")
-    try:
-        return schema.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{where}: not a TOML file ({error})") from None
-    except ValidationError as error:
-        raise InputError(f"{where}: {explain(error)}") from None
+    return checked_toml(schema, text, where)

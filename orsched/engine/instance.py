@@ -106,8 +106,8 @@ class Instance:
             raise self._refuse(request, now_s, f"cannot reuse {reused} tokens: nothing of it is retained")
         if done is None:
             self._admit(request, now_s)
-            self.prefilling[request] = done = reused
-            self.resident_tokens += reused
+            self.prefilling[request] = done = reused or 0
+            self.resident_tokens += done
         left = self._targets[request] - done
         if not 0 < tokens <= left:
             raise self._refuse(request, now_s, f"was given a chunk of {tokens} tokens, {left} are left")
@@ -144,11 +144,13 @@ class Instance:
         for chunk in chunks:
             request, tokens, reserve, cohort, reused = chunk
             kept = self.retained_tokens(request)
-            if not 0 <= reused <= kept or reused % size:
+            if reused is None:
+                skipped = max(0, min(kept, tokens - 1)) // size * size
+                chunk = Chunk(request, tokens - skipped, reserve, cohort, skipped)
+            elif not 0 <= reused <= kept or reused % size:
                 raise self._refuse(request, now_s, f"cannot reuse {reused} tokens: {kept} in whole blocks are retained")
-            more = min(kept, tokens - 1) // size * size if kept and not reused else 0
-            claimed += self.retained.claim(request, reused + more)
-            rest.append(Chunk(request, tokens - more, reserve, cohort, reused + more) if more else chunk)
+            claimed += self.retained.claim(request, chunk.reused_tokens or 0)
+            rest.append(chunk)
         return tuple(rest), claimed
 
     def finish_chunk(self, chunk: Chunk, end_s: float) -> None:
@@ -239,6 +241,7 @@ class Instance:
         for cohort in self.cohorts:
             cached.update((r, base + cohort.clock) for r, base in cohort.base.items())
         assert cached.keys() == self.running.keys()
+        assert min(self.prefilling.values(), default=0) >= 0
         self.ledger.check_integrity(cached.items())
         if self.retained is not None:
             self.retained.check_integrity(self.ledger.free_blocks)

@@ -20,16 +20,16 @@ class Chunk(NamedTuple):
         KV tokens to set aside for it now; 0 sets aside just what is cached after this chunk.
     cohort : int
         The cohort it decodes in once its prompt is done.
-    reused_tokens : int
+    reused_tokens : int, optional
         On admission: tokens before these that are not processed because `InstanceView.retained_tokens` has them still.
-        With 0, what is retained of `tokens` itself is not processed either.
+        None leaves it to the engine, which skips what is retained of `tokens` itself, but for the last one.
     """
 
     request: int
     tokens: int
     reserve_tokens: int = 0
     cohort: int = 0
-    reused_tokens: int = 0
+    reused_tokens: int | None = None
 
 
 class Move(NamedTuple):

@@ -9,7 +9,8 @@ class RetainedKV:
     """The queue of free blocks of an instance that keeps the KV of preempted requests until it is overwritten.
 
     Blocks freed first are taken first. A request gives back its last block before its first, so what is left of it
-    is always a prefix. Runs of blocks are kept together: every operation costs O(1), amortised.
+    is always a prefix. Runs of blocks are kept together: every operation costs O(1), amortised, but for `tokens_of`
+    after `taken` blocks, which looks at as many runs as those blocks are in.
 
     Parameters
     ----------

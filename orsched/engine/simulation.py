@@ -74,7 +74,7 @@ def simulate(
     limit = sys.maxsize if epoch_limit is None else epoch_limit
     alone = fleet.size == 1
     calendar = Calendar()
-    hardware, skews = fleet.hardware, _skews(fleet.hardware)
+    hardware, skews = fleet.hardware, _skews(fleet.hardware, len(workload))
     instances = [Instance(i, hardware, policy, requests, calendar, limit, alone, skews) for i in range(fleet.size)]
     for instance in instances:
         instance.stream.view.rng = _child(sequence, _INSTANCE, instance.index)
@@ -154,9 +154,9 @@ class _Arrivals:
         return instance
 
 
-def _skews(hardware: Hardware) -> tuple[float, ...] | None:
+def _skews(hardware: Hardware, requests: int) -> tuple[float, ...] | None:
     """Effect of unequal contexts by the number of decoding requests; None when there is none."""
-    skews = tuple(hardware.service.kv_skew(seqs) for seqs in range(hardware.max_num_seqs + 1))
+    skews = tuple(hardware.service.kv_skew(seqs) for seqs in range(min(hardware.max_num_seqs, requests) + 1))
     return skews if any(skews) else None
 
 

@@ -26,7 +26,8 @@ class Minorant:
 
         Summing the minorant over all iterations of a schedule without recomputation gives at least
         ``sum(work_s)`` plus ``base_s`` per iteration. With it too, as long as prefilling ``n + 1`` tokens costs
-        no less than the decode it replaces; `fluid.pathwise.minorants.recompute_proof` lowers a minorant until it does.
+        no less than the decode it replaces; `fluid.pathwise.minorants.recompute_proof` (`reuse_proof` where preempted
+        KV is retained) lowers a minorant until it does.
         """
         return (
             self.prompt_token_s * work.prompt_tokens

@@ -132,7 +132,7 @@ def test_several_loads_are_refused():
     ("arguments", "message"),
     [
         (["--workload", "azure-con"], "did you mean 'azure-conv'"),
-        (["--hardware", "llama2"], "did you mean 'llama2-7b/a100-80g'"),
+        (["--hardware", "llama2"], "'llama2-7b/a100-80g'?"),
         (["--policy", "saratti"], "did you mean 'sarathi'"),
         (["--policy", "sjf,sjf"], "policies given twice: sjf"),
         (["--policy", ","], "at least one policy"),

@@ -22,6 +22,7 @@ def test_what_matters_changes_the_subject():
         subject(WORK, Fleet(replace(HW, kv_capacity_tokens=101))),
         subject(WORK, Fleet(replace(HW, max_num_seqs=255))),
         subject(WORK, Fleet(replace(HW, block_tokens=2))),
+        subject(WORK, Fleet(replace(HW, keeps_preempted_kv=True))),
         subject(WORK, Fleet(replace(HW, service=Affine(1.0, 0.1, 0.1, 0.2)))),
     ]
     assert len({base, *others}) == 1 + len(others)

@@ -2,7 +2,7 @@
 
 from orsched.service.roofline.device_power import DevicePower
 from orsched.service.roofline.mapping import MAPPINGS, EngineMapping
-from orsched.service.roofline.roofline import Roofline
+from orsched.service.roofline.roofline import MOST_GPUS, Roofline
 from orsched.service.roofline.two_resource import TwoResource
 
-__all__ = ["MAPPINGS", "DevicePower", "EngineMapping", "Roofline", "TwoResource"]
+__all__ = ["MAPPINGS", "MOST_GPUS", "DevicePower", "EngineMapping", "Roofline", "TwoResource"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from orsched.service.roofline.engine import SharedMemory
@@ -70,23 +71,39 @@ class ExpertTime:
         concave and not negative at 0), no chord is needed and none is used. Otherwise, on ``[1, x]`` the concave ``m``
         is above its chord, which is above ours. Beyond ``x`` ours is at most ``c x`` there, and its slope
         ``(min(m(x), c x) - m(1)) / (x - 1) <= (c x - c) / (x - 1) = c``, so that it stays below ``c T``. Rounding of
-        ``x`` does no harm. If ``c <= move_s`` the sides never cross; then ``m(T) >= m(1) + move_s (T - 1)``, because
-        more tokens hit no fewer experts.
+        ``x`` does no harm, and as ``m`` does not fall the slope is none below zero. If the sides never cross, or so far
+        out that no number holds it, ``m(T) >= m(1) + move_s (T - 1)``, because more tokens hit no fewer experts.
         """
         first = self.memory_s(1.0)
         lines = [(self.dispatch_s, 0.0), (0.0, self.compute_s)]
-        if self.compute_s <= self.move_s:
+        x = self._crossing()
+        if x == math.inf:
             lines.append((first - self.move_s, self.move_s))
-        elif first > self.compute_s:
-            from scipy.optimize import brentq
-
-            far = 2.0 + (self.read_s * self.experts + self.shared_s) / (self.compute_s - self.move_s)
-            x = float(brentq(lambda tokens: self.memory_s(tokens) - self.compute_s * tokens, 1.0, far))
-            if x > 1.0:
-                slope = (min(self.memory_s(x), self.compute_s * x) - first) / (x - 1.0)
-                lines.append((first - slope, slope))
+        elif x > 1.0:
+            slope = max(0.0, (min(self.memory_s(x), self.compute_s * x) - first) / (x - 1.0))
+            lines.append((first - slope, slope))
         envelope = upper_envelope(lines)
         return Pieces(envelope.breaks, tuple((self.count * c, self.count * slope) for c, slope in envelope.segments))
+
+    def _crossing(self) -> float:
+        """Tokens at which arithmetic overtakes memory: 1 if it has from the start, infinite if it does not."""
+        from scipy.optimize import brentq
+
+        def ahead_s(tokens: float) -> float:
+            return self.memory_s(tokens) - self.compute_s * tokens
+
+        if ahead_s(1.0) <= 0:
+            return 1.0
+        if self.compute_s <= self.move_s:
+            return math.inf
+        far = 2.0 + (self.read_s * self.experts + self.shared_s) / (self.compute_s - self.move_s)
+        if far > _FARTHEST or ahead_s(far) >= 0:
+            return math.inf
+        return float(brentq(ahead_s, 1.0, far))
+
+
+_FARTHEST = 1e15
+"""Crossings beyond so many tokens are not looked for."""
 
 
 def covered(experts: int, active: int, tokens: float) -> float:

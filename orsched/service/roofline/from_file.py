@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -53,13 +54,19 @@ def two_resource_of(coefficients: Mapping[str, Any], extras: Mapping[str, Any]) 
 def chip_scaling(device: Chip) -> Scaling | None:
     """How a roofline on a chip scales with the operating point; None where its saturation share is not known.
 
-    Arithmetic goes as one over share and clock; memory traffic does not depend on the clock.
+    Where its other fields of `Scaling` are not known, arithmetic goes as one over the share, and memory traffic has a
+    hard limit. Arithmetic goes as one over the clock; memory traffic does not depend on it.
     """
     if device.saturation_share is None:
         return None
     fact = device.facts.get("saturation_share")
     source = "" if fact is None else f"{fact.confidence}: {fact.source}"
-    return Scaling(saturation_share=device.saturation_share, source=source)
+    return Scaling(
+        saturation_share=device.saturation_share,
+        compute_share=math.inf if device.compute_share is None else device.compute_share,
+        sharpness=math.inf if device.sharpness is None else device.sharpness,
+        source=source,
+    )
 
 
 def _require(form: str, given: Mapping[str, Any], needed: Collection[str], optional: Collection[str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from orsched.service.minorant import Minorant
 from orsched.service.model import Batch
@@ -24,6 +24,8 @@ REFERENCES = (
 One decode batch bound by memory, one prompt bound by arithmetic. More of them gain less than 1% on dense models, and
 the programmes that enumerate batch compositions grow steeply with the number of minorants.
 """
+
+_MOST_CURVES = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class OperatorSum:
     sequences: Pieces
     decodes: tuple[Lines, ...]
     chunks: tuple[Lines, ...]
+    _curves: dict[float, PiecewiseLinear] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def iteration_s(self, batch: Batch) -> float:
         """Duration of one iteration."""
@@ -66,7 +69,15 @@ class OperatorSum:
         return time
 
     def decode_curve(self, num_seqs: float) -> PiecewiseLinear:
-        """Decode-only iteration time against KV tokens read."""
+        """Decode-only iteration time against KV tokens read; curves are kept, at most `_MOST_CURVES`."""
+        curve = self._curves.get(num_seqs)
+        if curve is None:
+            if len(self._curves) >= _MOST_CURVES:
+                self._curves.clear()
+            curve = self._curves[num_seqs] = self._decode_curve(num_seqs)
+        return curve
+
+    def _decode_curve(self, num_seqs: float) -> PiecewiseLinear:
         fixed = self.tokens(num_seqs) + self.sequences(num_seqs)
         if self.experts is not None:
             fixed += self.experts(num_seqs)

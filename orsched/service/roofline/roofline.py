@@ -11,7 +11,7 @@ from orsched.service.model import Batch
 from orsched.service.piecewise import PiecewiseLinear
 from orsched.service.point import FULL, OperatingPoint, Scaling, require_scaling
 from orsched.service.power import PowerLaw
-from orsched.service.roofline.all_reduce import all_reduce_line
+from orsched.service.roofline.all_reduce import all_reduce
 from orsched.service.roofline.amounts import flops_and_bytes
 from orsched.service.roofline.device_power import DevicePower
 from orsched.service.roofline.engine import SharedMemory
@@ -21,6 +21,9 @@ from orsched.service.roofline.pieces import total
 from orsched.service.roofline.work import ACTIVATION_BYTES, VARIABLES, ExpertWork, Work, transformer_work
 
 MOST_GPUS = 1024
+
+LEAST_EFFICIENCY = 1e-9
+"""Smallest achievable share of a peak, the share of the SMs included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +71,10 @@ class Roofline:
 
     def __post_init__(self) -> None:
         require_whole("Roofline.tensor_parallel", self.tensor_parallel, most=MOST_GPUS)
-        check_number(self, "overhead_s")
+        check_number(self, "overhead_s", most=1e6)
         for name in ("compute_efficiency", "memory_efficiency"):
             if getattr(self, name) is not None:
-                check_number(self, name, above=True, most=1.0)
+                check_number(self, name, least=LEAST_EFFICIENCY, most=1.0)
         if self.dispatch_s is not None:
             check_number(self, "dispatch_s", most=1.0)
         work, experts = transformer_work(self.model, self.tensor_parallel)
@@ -95,8 +98,8 @@ class Roofline:
         driven = {drives: [made for one, made in lines.items() if one.drives == drives] for drives in VARIABLES}
         tokens = [(1.0, longest(made)) for made in driven["tokens"]]
         if self.tensor_parallel > 1:
-            reduce_s, byte_s = all_reduce_line(self.chip, self.tensor_parallel)
-            reduce = longest([(others.dispatch_s, 0.0), (reduce_s, ACTIVATION_BYTES * self.model.hidden * byte_s)])
+            token_bytes = ACTIVATION_BYTES * self.model.hidden
+            reduce = all_reduce(self.chip, self.tensor_parallel, token_bytes, others.dispatch_s)
             tokens.append((2.0 * self.model.layers, reduce))
         return OperatorSum(
             tokens=total([*tokens, (1.0, longest([(self.overhead_s, 0.0)]))]),

@@ -57,7 +57,7 @@ class TwoResource:
     _times: OperatorSum = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        check_number(self, "overhead_s")
+        check_number(self, "overhead_s", most=1e6)
         if self.mapping not in MAPPINGS:
             raise unknown_name("mapping", self.mapping, MAPPINGS)
         if self.model.experts:

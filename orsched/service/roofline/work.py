@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from orsched.devices import ModelConfig
-from orsched.errors import InputError
 
 Form = tuple[float, ...]
 """``(constant, one coefficient for each variable)``."""
@@ -78,16 +77,15 @@ ACTIVATION_BYTES = 2.0
 def transformer_work(model: ModelConfig, gpus: int) -> tuple[tuple[Work, ...], ExpertWork | None]:
     """List the operators of an iteration of `model` on each of `gpus` that share it by tensor parallelism.
 
-    Heads and inner widths are divided; norms, and projections to a latent vector, run on every chip. Where there are
-    fewer KV heads than chips they are copied.
+    Heads and inner widths are divided; norms, routers, and projections to a latent vector, run on every chip. Where
+    there are fewer KV heads than chips they are copied.
 
     Raises
     ------
     InputError
-        When the query heads cannot be divided.
+        When `gpus` is not one of `ModelConfig.group_sizes`.
     """
-    if model.q_heads % gpus:
-        raise InputError(f"tensor_parallel = {gpus}: must divide the {model.q_heads} query heads of {model.name}")
+    model.require_group(gpus)
     attention = _attention(model, gpus)
     dense = _dense_network(model, gpus, model.layers - model.expert_layers)
     ends = _ends(model, gpus)
@@ -125,13 +123,15 @@ def _vector(name: str, count: int, numbers_per_token: float) -> Work:
 def _attention(model: ModelConfig, gpus: int) -> tuple[Work, ...]:
     layers, heads = model.layers, model.q_heads / gpus
     if model.latent is None:
-        query, cached = heads * model.head_dim, 2.0 * -(-model.kv_heads // gpus) * model.head_dim
+        query, cached = heads * model.head_dim, 2.0 * model.kv_heads_on(gpus) * model.head_dim
+        expand = 0.0
         value, project = query, model.hidden * (query + cached)
     else:
         latent = model.latent
         query, cached = heads * (latent.nope_dim + latent.rope_dim), float(latent.cached)
         value = heads * latent.value_dim
-        shared = model.hidden * (latent.query_rank + latent.cached)
+        expand = latent.expansion_flops(model.q_heads) / gpus
+        shared = latent.shared_projections(model.hidden)
         own = latent.query_rank * query + latent.kv_rank * heads * (latent.nope_dim + latent.value_dim)
         project = shared + own
     cached_bytes = cached * model.kv_dtype_bytes
@@ -144,7 +144,7 @@ def _attention(model: ModelConfig, gpus: int) -> tuple[Work, ...]:
             group="prefill",
             drives="chunks",
             count=layers,
-            flops=(0.0, 0.0, model.prefill_pair_flops / gpus, 0.0),
+            flops=(0.0, 0.0, model.prefill_pair_flops / gpus, expand),
             stream_bytes=(0.0, cached_bytes, 0.0, cached_bytes),
             activation_bytes=(0.0, around, 0.0, 0.0),
         ),

@@ -69,7 +69,11 @@ def typical_batches(model: Tabulated) -> list[Batch]:
 
 
 def tightest_minorants(model: Tabulated) -> tuple[Minorant, ...]:
-    """Return a few affine functions below the iteration time of `model`, those that typical batches need."""
+    """Return a few affine functions below the iteration time of `model`, those that typical batches need.
+
+    One of them has a positive base, so that bounds know an iteration takes time: if need be the constant
+    ``overhead_s + tokens + sequences`` at their first nodes, below which no iteration is, all parts being monotone.
+    """
     conditions = Conditions.of(model)
     batches = typical_batches(model)
     features = np.array([[1.0, b.prompt_tokens, b.num_seqs, b.kv_tokens, b.chunk_attention] for b in batches])
@@ -79,7 +83,10 @@ def tightest_minorants(model: Tabulated) -> tuple[Minorant, ...]:
     attention = float(_slopes(conditions, features.sum(axis=0) @ _TERMS)[_CHI])
     found = [conditions.minorant(_slopes(conditions, gain, attention)) for gain in weights @ features @ _TERMS]
     lines = np.array([[m.base_s, m.prompt_token_s, m.sequence_s, m.kv_token_s, m.chunk_attention_s] for m in found])
-    return tuple(found[k] for k in _needed(lines @ features.T, lines[:, 0]))
+    kept = tuple(found[k] for k in _needed(lines @ features.T, lines[:, 0]))
+    least = model.overhead_s + model.tokens.values[0] + model.sequences.values[0]
+    flat = () if max(m.base_s for m in kept) > 0 or least == 0 else (Minorant(least, 0.0, 0.0, 0.0),)
+    return kept + flat
 
 
 def _slopes(conditions: Conditions, gain: Floats, attention: float | None = None) -> Floats:

@@ -14,7 +14,7 @@ from orsched.errors import InputError
 def test_the_batch_of_the_balanced_pipeline():
     """Claim: one request per stage is 512 prompt tokens in two chunks, 20 decodes, and 20 x 512 + 190 cached tokens."""
     batch = pipeline_batch(1)
-    assert batch == (512, 512 * 512 / 2, 256, 20, 20 * 512 + 190)
+    assert batch[:5] == (512, 512 * 512 / 2, 256, 20, 20 * 512 + 190)
     assert pipeline_batch(3) == tuple(3 * value for value in batch)
 
 

@@ -93,6 +93,54 @@ def test_kv_bytes_on_each_chip_of_a_group():
     assert deepseek.kv_bytes_per_token_on(8) == deepseek.kv_bytes_per_token
 
 
+def test_groups_that_can_share_a_model():
+    """Claim: query heads are divided, KV heads divided or copied evenly; other groups are refused."""
+    qwen = model_config("qwen2.5-7b")
+    assert qwen.group_sizes() == (1, 2, 4, 28)
+    assert model_config("llama3-8b").group_sizes() == (1, 2, 4, 8, 16, 32)
+    for gpus, message in (
+        (7, "4 KV heads can be neither"),
+        (14, "runs on 1, 2, 4, 28"),
+        (3, "must divide the 28 query"),
+    ):
+        for ask in (qwen.kv_bytes_per_token_on, qwen.weight_bytes_on, qwen.kv_heads_on):
+            with pytest.raises(InputError, match=message):
+                ask(gpus)
+
+
+@pytest.mark.parametrize("name", model_names())
+def test_every_gpu_of_a_group_holds_the_kv_heads_of_its_queries(name):
+    """Claim: for every allowed group the KV heads that the query heads of any GPU need are as many as are counted."""
+    model = model_config(name)
+    if model.latent is None:
+        shared = model.q_heads // model.kv_heads
+        for gpus in model.group_sizes():
+            each = model.q_heads // gpus
+            needed = {len({q // shared for q in range(k * each, (k + 1) * each)}) for k in range(gpus)}
+            assert needed == {model.kv_heads_on(gpus)}
+
+
+def test_weights_on_each_chip_of_a_group():
+    """Claim: what is copied counts on every chip: KV projections beyond one head, latent projections, routers."""
+    llama = model_config("llama2-70b")
+    assert llama.weight_bytes_on(8) == llama.weight_bytes / 8
+    more = llama.weight_bytes_on(64) - llama.weight_bytes / 64
+    head = 2 * llama.hidden * llama.head_dim * llama.dtype_bytes
+    assert more == pytest.approx(llama.layers * head * (1 - llama.kv_heads / 64))
+    deepseek = model_config("deepseek-v3")
+    latent = deepseek.layers * deepseek.hidden * (1536 + 512 + 64)
+    routers = 58 * 256 * deepseek.hidden
+    copied = (latent + routers) * deepseek.dtype_bytes
+    assert 8 * deepseek.weight_bytes_on(8) == pytest.approx(deepseek.weight_bytes + 7 * copied)
+    mixtral = model_config("mixtral-8x7b")
+    assert 8 * mixtral.weight_bytes_on(8) - mixtral.weight_bytes == pytest.approx(7 * 32 * 8 * 4096 * 2)
+
+
+def test_positions_are_known_of_some():
+    """Claim: OPT and phi-2 end at 2,048 positions; where it is not known nothing is said."""
+    assert {name for name in model_names() if model_config(name).positions == 2048} == {"opt-13b", "opt-66b", "phi-2"}
+
+
 GOOD = (
     'name = "m"\nlayers = 2\nhidden = 64\nq_heads = 4\nkv_heads = 2\nhead_dim = 16\nffn = 128\nvocab = 100\n'
     'source = "test"\nconfidence = "code"\n'
@@ -112,6 +160,11 @@ GOOD = (
         (GOOD.replace('source = "test"\n', ""), "source"),
         (GOOD + "[latent]\nquery_rank = 0\nkv_rank = 1\nrope_dim = 1\nnope_dim = 1\nvalue_dim = 1\n", "query_rank"),
         ("layers = ", "not a TOML file"),
+        (GOOD.replace("layers = 2", "layers = " + "9" * 5000), "not a TOML file"),
+        (GOOD.replace("layers = 2", "layers = " + "9" * 4000), r"layers = 9{70,80}\.\.\.: must"),
+        (GOOD + "x = " + "[" * 5000, "nested too deeply"),
+        (GOOD.replace('name = "m"', 'name = "m\\u0007"'), "no control characters"),
+        (GOOD + "dtype_bytes = 1e-300\n", "dtype_bytes = 1e-300"),
         ("#" * 100_001, "at most 100,000"),
     ],
 )

@@ -129,3 +129,46 @@ def test_reusing_what_is_not_retained_is_refused(keeps):
 
     with pytest.raises(PlanError, match="cannot reuse 10 tokens"):
         simulate(Workload.of([0.0], [15], [3]), Fleet(hw), Policy("greedy", batch))
+
+
+def readmitting(chunk):
+    """Preempt request 0 once with 9 tokens cached (8 retained in blocks of 4), then come back with `chunk`."""
+
+    def batch(view):
+        if view.memo.get("back"):
+            left = view.prefilling.get(0)
+            return Plan((Chunk(0, view.prompt_left(0)),)) if left is not None else Plan()
+        if 0 in view.running and view.cached_tokens(0) == 9:
+            view.memo["back"] = True
+            return Plan(preempt=(0,), decode=(), until_s=view.now_s + 0.5)
+        if view.memo.get("back") is None and view.waiting:
+            return Plan((Chunk(0, view.prompt_tokens[0]),))
+        return Plan(max_steps=1)
+
+    def returning(view):
+        if view.memo.get("back") and view.waiting:
+            return Plan((chunk,))
+        return batch(view)
+
+    return Policy("readmitting", returning)
+
+
+RETAINING = Fleet(Hardware("tiny", AFFINE, 400, 4, 4, keeps_preempted_kv=True))
+
+
+@pytest.mark.parametrize(
+    ("chunk", "processed"), [(Chunk(0, 10), 2), (Chunk(0, 2, 0, 0, 8), 2), (Chunk(0, 10, 0, 0, 0), 10)]
+)
+def test_reuse_is_what_the_plan_says(chunk, processed):
+    """Claim: left open, all that is retained is skipped; stated, that much is; and 0 means 0."""
+    run = simulate(Workload.of([0.0], [6], [8]), RETAINING, readmitting(chunk), check=True)
+    plain = simulate(Workload.of([0.0], [6], [8]), RETAINING, readmitting(Chunk(0, 10, 0, 0, 0)))
+    saved = plain.completion_s[0] - run.completion_s[0]
+    assert saved == pytest.approx((10 - processed) * AFFINE.prompt_token_s)
+
+
+@pytest.mark.parametrize("tokens", [0, -3])
+def test_empty_chunks_are_refused_where_kv_is_retained(tokens):
+    """Claim: a chunk of no tokens is an error also if part of the request is still cached."""
+    with pytest.raises(PlanError, match=f"a chunk of {tokens} tokens"):
+        simulate(Workload.of([0.0], [6], [8]), RETAINING, readmitting(Chunk(0, tokens)))
