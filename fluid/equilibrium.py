@@ -23,8 +23,8 @@ class Equilibrium:
 
     In equilibrium every iteration lasts ``Delta`` and holds ``n_j = lambda_j Delta`` requests of class j at
     each of its ``o_j`` stages, where ``Delta`` is the iteration time of that very batch, its contexts counted as
-    equal (arXiv 2504.11320, section 2, where ``Delta = d0 / (1 - rho)``). It ignores prompt chunking and integrality: it is the
-    throughput-optimal operating point as scale grows, not a bound on latency.
+    equal (arXiv 2504.11320, section 2, where ``Delta = d0 / (1 - rho)``). It ignores prompt chunking and integrality:
+    it is the throughput-optimal operating point as scale grows, not a bound on latency.
 
     Parameters
     ----------

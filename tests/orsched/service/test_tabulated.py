@@ -359,3 +359,12 @@ def test_bad_parts_are_refused():
         Curve(tuple(range(100_001)), tuple(range(100_001)))
     with pytest.raises(InputError, match=r"values\[1\] = nan"):
         monotone([0.1, float("nan")])
+
+
+def test_some_minorant_has_a_positive_base():
+    """Claim: where only the number of tokens costs anything, bounds still know that an iteration takes time."""
+    nothing = Grid(((1.0, 2.0), (1.0, 2.0)), ((0.0, 0.0), (0.0, 0.0)))
+    cube = Grid(((1.0,), (1.0, 2.0), (1.0, 2.0)), (((0.0, 0.0), (0.0, 0.0)),))
+    model = Tabulated(0.05, Curve((1.0, 2.0), (0.0, 1.0)), Curve((1.0,), (0.0,)), nothing, nothing, cube)
+    assert max(m.base_s for m in model.affine_minorants()) == pytest.approx(0.05)
+    assert model.iteration_s(Batch(num_seqs=1, kv_tokens=1)) >= 0.05
