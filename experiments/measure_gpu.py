@@ -21,6 +21,7 @@ import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -39,6 +40,7 @@ PLAN_FLOPS_PER_S, PLAN_BYTES_PER_S = 2e14, 1e12
 """Speeds assumed for the time that ``--dry-run`` estimates: round numbers of ours, no measurement uses them."""
 
 _FLUSH_BYTES = 1 << 28  # written between iterations; several times the L2 cache of any GPU of today
+_MOST = 10**9  # a number that an option may have
 _SPARE = 0.92  # share of the free memory that weights, cache and activations may take
 _DEVICE = ("name", "multi_processor_count", "total_memory", "L2_cache_size", "major", "minor")
 _READ = "driver_version,clocks.sm,clocks.mem,clocks.max.sm,clocks.max.mem,power.draw,power.limit,temperature.gpu"
@@ -102,9 +104,13 @@ class Shape:
     def needed_bytes(self, point: Point, layers: int, item: int) -> int:
         """Bytes of weights, cache and activations when `layers` layers are held and a number takes `item` bytes."""
         weights = layers * self.layer_params + 2 * self.vocab * self.hidden
-        cache = layers * 2 * self.kv_heads * self.head_dim * point.cached
         width = 8 * self.hidden + 4 * (self.q_heads + 2 * self.kv_heads) * self.head_dim + 4 * self.ffn
-        return item * (weights + cache + point.tokens * width + 2 * point.outputs * self.vocab)
+        here = item * (weights + point.tokens * width + 2 * point.outputs * self.vocab)
+        return here + point.cached * self.cached_bytes(layers, item)
+
+    def cached_bytes(self, layers: int, item: int) -> int:
+        """Bytes of a cached token."""
+        return item * layers * 2 * self.kv_heads * self.head_dim
 
     def plan_s(self, point: Point, layers: int, item: int) -> float:
         """Seconds of an iteration at the assumed speeds: the longer of arithmetic and traffic."""
@@ -127,6 +133,22 @@ def grid(options: argparse.Namespace) -> list[Point]:
     return sorted(point for point in found if point.regime in options.regimes)
 
 
+def fitting(shape: Shape, options: argparse.Namespace, limit: float) -> tuple[list[Point], dict[str, str]]:
+    """Return the points that fit into `limit` bytes beside the one cache that all of them share, and why others do not.
+
+    The cache is as large as the largest point needs: points with the most cached tokens give way until all others fit.
+    """
+    item, layers = DTYPE_BYTES[options.dtype], options.held_layers
+    needed = {point: shape.needed_bytes(point, layers, item) for point in grid(options)}
+    skipped = {str(point): f"needs {size / 2**30:.1f} GiB" for point, size in needed.items() if size > limit}
+    points = sorted((point for point, size in needed.items() if size <= limit), key=lambda point: point.cached)
+    token = shape.cached_bytes(layers, item)
+    most = list(itertools.accumulate((needed[point] - token * point.cached for point in points), max))
+    while points and (size := most[len(points) - 1] + token * points[-1].cached) > limit:
+        skipped[str(points.pop())] = f"its cache beside the largest batch needs {size / 2**30:.1f} GiB"
+    return sorted(points), skipped
+
+
 class Stack:
     """The decoder on a device: random weights, one cache buffer per layer, and an iteration in two regions.
 
@@ -139,7 +161,7 @@ class Stack:
     cache_tokens : int
         Tokens that the cache of a layer holds.
     options : Namespace
-        ``held_layers`` (layers that are held and run), ``device``, ``dtype``, ``seed`` and ``compile``.
+        ``held_layers`` (layers that are held and run), ``device``, ``dtype`` and ``seed``.
     """
 
     def __init__(self, torch: Any, shape: Shape, cache_tokens: int, options: argparse.Namespace) -> None:
@@ -157,9 +179,6 @@ class Stack:
         cache = (cache_tokens, shape.kv_heads, shape.head_dim)
         sizes = (*projections, *network, cache, cache)
         self.layers = [[self._random(*size) for size in sizes] for _ in range(options.held_layers)]
-        self.before, self.after = self._before, self._after
-        if options.compile:
-            self.before, self.after = (torch.compile(part, dynamic=True) for part in (self._before, self._after))
 
     def _random(self, *size: int) -> Any:
         made = self.torch.empty(size, device=self.device, dtype=self.dtype)
@@ -187,8 +206,8 @@ class Stack:
     def body(self, point: Point, hidden: Any, rotations: tuple[Any, Any]) -> Any:
         """Run the held layers on `hidden`, shape ``(tokens, hidden)``: first the prompt's tokens, then the decodes'."""
         for qkv, out, up, down, keys, values in self.layers:
-            q, k, v = self.before(hidden, qkv, *rotations)
-            hidden = self.after(hidden, self._attended(point, q, k, v, keys, values), out, up, down)
+            q, k, v = self._before(hidden, qkv, *rotations)
+            hidden = self._after(hidden, self._attended(point, q, k, v, keys, values), out, up, down)
         return hidden
 
     def _normed(self, hidden: Any) -> Any:
@@ -284,8 +303,12 @@ def nvidia_smi(uuid: object) -> dict[str, str]:
     """Read clocks, power and temperature of a GPU; empty where nvidia-smi does not tell. Nothing is ever set."""
     tool = shutil.which("nvidia-smi")
     query = [str(tool), f"--id=GPU-{uuid}", f"--query-gpu={_READ}", "--format=csv,noheader"]
-    done = tool and subprocess.run(query, capture_output=True, text=True, timeout=60, check=False)
-    values = [value.strip() for value in done.stdout.split(",")] if done and done.returncode == 0 else []
+    try:
+        done = tool and subprocess.run(query, capture_output=True, timeout=10, check=False)
+    except (OSError, subprocess.SubprocessError):
+        done = None
+    said = done.stdout.decode(errors="replace") if done and done.returncode == 0 else ""
+    values = [value.strip() for value in said.split(",")] if said else []
     return dict(zip(_READ.split(","), values, strict=False))
 
 
@@ -302,7 +325,7 @@ def write_profile(path: Path, labels: Sequence[object], measured: dict[Point, li
         low, median, high = statistics.quantiles(seconds, n=4, method="inclusive")
         rows.writerow([*labels, *point, f"{median:.9g}"])
         points.append({**point._asdict(), "median_s": median, "quartile_1_s": low, "quartile_3_s": high})
-    described = json.dumps({**about, "points": points}, indent=1, default=str) + "\n"
+    described = json.dumps({**about, "points": points}, indent=1, default=str, allow_nan=False) + "\n"
     for file, text in ((path.with_suffix(".json"), described), (path, table.getvalue())):
         part = file.with_name(f".{file.name}.{os.getpid()}.part")
         try:
@@ -332,7 +355,9 @@ def measure(torch: Any, shape: Shape, points: list[Point], skipped: dict[str, st
     for count, point in enumerate(random.Random(options.seed).sample(points, len(points)), 1):
         try:
             pairs = times_s(torch, stack, point, options)
-        except torch.cuda.OutOfMemoryError:
+        except (RuntimeError, MemoryError) as error:
+            if not _out_of_memory(error):
+                raise
             skipped[str(point)] = said = "out of memory"
         else:
             measured[point] = [ends + body * shape.layers / options.held_layers for ends, body in pairs]
@@ -368,15 +393,48 @@ def shape_of(options: argparse.Namespace) -> Shape:
     return shape
 
 
+def _out_of_memory(error: BaseException) -> bool:
+    """Whether an error of torch or Python says so; torch's own class does not cover captures and the CPU."""
+    said = str(error).lower()
+    return isinstance(error, MemoryError) or any(sign in said for sign in ("out of memory", "can't allocate memory"))
+
+
+def _available_bytes() -> float:
+    """Memory of the machine that is free for use; infinite where it does not say (no Linux)."""
+    with contextlib.suppress(OSError, ValueError, StopIteration):
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        return 1024.0 * int(next(line for line in lines if line.startswith("MemAvailable:")).split()[1])
+    return math.inf
+
+
+def _require_place(out: Path) -> None:
+    """Refuse, before anything is measured, a place where the profile cannot be written."""
+    try:
+        with tempfile.NamedTemporaryFile(dir=out.resolve().parent):
+            pass
+    except OSError as error:
+        raise Refusal(f"--out {out}: cannot write to its folder: {error.strerror}") from None
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise Refusal(message)
 
 
 def _number(text: str, least: int = 1) -> int:
-    if not text.strip().isdecimal() or int(text) < least:
-        raise argparse.ArgumentTypeError(f"{text!r} must be a whole number of at least {least}")
+    if not text.strip().isdecimal() or len(text) > 10 or not least <= int(text) <= _MOST:
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} must be a whole number of at least {least}, at most {_MOST}")
     return int(text)
+
+
+def _from_zero(text: str) -> int:
+    return _number(text, least=0)
+
+
+def _gib(text: str) -> float:
+    if not 0 < float(text) <= _MOST:
+        raise argparse.ArgumentTypeError(f"{text!r} must be a number above 0, at most {_MOST}")
+    return float(text)
 
 
 def _numbers(text: str) -> tuple[int, ...]:
@@ -384,7 +442,7 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 
 def _pasts(text: str) -> tuple[int, ...]:
-    return tuple(_number(part, least=0) for part in text.split(","))
+    return tuple(_from_zero(part) for part in text.split(","))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -409,11 +467,10 @@ def parser() -> argparse.ArgumentParser:
     add("--mixed-contexts", type=_numbers, default="512,2048,8192", help="mixed: cached tokens of each decode")
     add("--held-layers", type=_number, help="hold and time so many layers and scale to all; all if not given")
     add("--cuda-graphs", choices=("all", "decode", "none"), default="all", help="batches replayed as a CUDA graph")
-    add("--compile", action="store_true", help="fuse the operators around attention with torch.compile")
     add("--warm-up", type=_number, default=3, help="iterations before the timed ones")
     add("--repetitions", type=_number, default=20, help="timed iterations of a point")
-    add("--memory-gib", type=float, help="memory to plan for; what is free on the GPU if not given")
-    add("--seed", type=int, default=0, help="of weights, tokens and the order of points")
+    add("--memory-gib", type=_gib, help="memory to plan for; at most, and if not given, what is free on the device")
+    add("--seed", type=_from_zero, default=0, help="of weights, tokens and the order of points")
     return made
 
 
@@ -449,6 +506,8 @@ def run(arguments: Sequence[str]) -> None:
         raise Refusal("--repetitions 1: a spread needs at least 2")
     if options.out.suffix != ".csv" or not options.out.resolve().parent.is_dir():
         raise Refusal(f"--out {options.out}: must end in .csv and be in a folder that exists")
+    if any(file.is_dir() for file in (options.out, options.out.with_suffix(".json"))):
+        raise Refusal(f"--out {options.out}: it, or the .json beside it, is a folder")
     try:
         torch: Any = importlib.import_module("torch")
     except ImportError:
@@ -457,21 +516,26 @@ def run(arguments: Sequence[str]) -> None:
     memory = math.inf if options.memory_gib is None else options.memory_gib * 2**30
     if has_gpu:
         memory = min(memory, torch.cuda.mem_get_info()[0] - _FLUSH_BYTES)
-    needed = {p: shape.needed_bytes(p, options.held_layers, DTYPE_BYTES[options.dtype]) for p in grid(options)}
-    skipped = {str(p): f"needs {n / 2**30:.1f} GiB" for p, n in needed.items() if n > _SPARE * memory}
-    points = [point for point in needed if str(point) not in skipped]
+    elif options.device == "cpu":
+        memory = min(memory, _available_bytes())
+    points, skipped = fitting(shape, options, _SPARE * memory)
     if options.dry_run:
         found = "no torch here" if torch is None else f"torch {torch.__version__} and {'a' if has_gpu else 'no'} GPU"
+        if memory == math.inf:
+            found += "; memory unknown, so no point was left out for it (--memory-gib)"
         sys.stdout.write(f"{plan_text(shape, points, skipped, options)}{found}; nothing was measured\n")
         return
     if torch is None:
         raise Refusal("torch is not installed here; --dry-run prints the plan without it")
     if options.device == "cuda" and not has_gpu:
         raise Refusal("torch finds no GPU here; --dry-run prints the plan without one")
-    if has_gpu and options.dtype == "float32":
-        raise Refusal("--dtype float32: the flash kernel takes bfloat16 and float16")
+    if has_gpu and (options.dtype == "float32" or shape.head_dim > 256):
+        raise Refusal("the flash kernel takes --dtype bfloat16 or float16, and heads of at most 256")
+    if memory == math.inf:
+        raise Refusal("this machine does not say how much memory is free: give --memory-gib")
     if not points:
         raise Refusal("no point of the grid fits in memory; hold fewer layers with --held-layers")
+    _require_place(options.out)
     attention = importlib.import_module("torch.nn.attention")
     kernel = attention.sdpa_kernel(attention.SDPBackend.FLASH_ATTENTION) if has_gpu else contextlib.nullcontext()
     with torch.inference_mode(), kernel:
@@ -479,13 +543,23 @@ def run(arguments: Sequence[str]) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the script; returns 0 when done, 2 when it cannot be done (one line on standard error)."""
+    """Run the script; returns 0 when done, 2 when it cannot be done and 130 when stopped (one line on stderr)."""
     try:
         run(sys.argv[1:] if arguments is None else arguments)
     except Refusal as refusal:
-        sys.stderr.write(f"measure_gpu: {' '.join(str(refusal).split())}\n")
-        return 2
-    return 0
+        said, code = str(refusal), 2
+    except KeyboardInterrupt:
+        said, code = "interrupted; the files hold what was measured before", 130
+    except OSError as error:
+        said, code = f"file {error.filename}: {error.strerror or error}", 2
+    except (RuntimeError, MemoryError) as error:
+        if not _out_of_memory(error):
+            raise
+        said, code = "out of memory; plan for less with --memory-gib or --held-layers", 2
+    else:
+        return 0
+    sys.stderr.write(f"measure_gpu: {' '.join(said.split())}\n")
+    return code
 
 
 if __name__ == "__main__":

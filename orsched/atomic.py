@@ -22,6 +22,10 @@ def replacing(path: Path) -> Iterator[Path]:
         with part.open("rb") as file:
             os.fsync(file.fileno())
         os.replace(part, path)
+    except OSError as error:
+        if str(error.filename) == str(part):
+            error.filename = str(path)  # the file that was asked for, not the one beside it
+        raise
     finally:
         part.unlink(missing_ok=True)
 

@@ -77,7 +77,10 @@ def build_run(header: str, columns: Columns) -> Run:
     if type(version) is not int or not 1 <= version <= VERSION:
         raise InputError(f"the header is not of version 1 to {VERSION}")
     if version == 1:
-        found = {**dict.fromkeys(OPTIONAL_COLUMNS), **found}
+        for name in OPTIONAL_COLUMNS:
+            if name in found:
+                raise InputError(f"header field {name!r} is unknown in version 1")
+        found |= dict.fromkeys(OPTIONAL_COLUMNS)
     known = {*SCALARS, *INSTANCE_COLUMNS, *OPTIONAL_COLUMNS}
     if found.keys() != known:
         raise InputError(f"header fields {sorted(found.keys() ^ known)} are missing or unknown")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from collections.abc import Sequence
 
@@ -12,6 +13,7 @@ from orsched.errors import OrschedError
 
 BAD_INPUT = 2
 INTERRUPTED = 130
+UNREAD = 141
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -25,14 +27,18 @@ def main(args: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0: done. 1: ``doctor`` found something. 2: input that cannot be used. 130: interrupted.
+        0: done. 1: ``doctor`` found something. 2: input that cannot be used. 130: interrupted. 141: nobody reads the
+        output any more (``| head``); nothing is said.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without ± shows ? instead of failing
     try:
         app(args=None if args is None else list(args), prog_name="orsched")
+        sys.stdout.flush()
     except SystemExit as stop:
+        if isinstance(stop.__context__, BrokenPipeError):
+            return _unread()
         code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
         if code == INTERRUPTED:
             _say("interrupted")
@@ -43,11 +49,19 @@ def main(args: Sequence[str] | None = None) -> int:
     except OrschedError as error:
         _say(f"error: {error}")
         return BAD_INPUT
+    except BrokenPipeError:
+        return _unread()
     except OSError as error:
         where = f" {error.filename}" if error.filename else ""
         _say(f"error: file{where}: {error.strerror or error}")
         return BAD_INPUT
     return 0
+
+
+def _unread() -> int:
+    """Give what is still buffered to nobody, so that the interpreter does not fail on it at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return UNREAD
 
 
 def _say(message: str) -> None:

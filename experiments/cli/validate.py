@@ -38,7 +38,9 @@ NumGpuBlocks = Annotated[
     typer.Option("--num-gpu-blocks", min=2, help="Its KV blocks, per rank. Default: the capacity of the hardware."),
 ]
 BlockSize = Annotated[int | None, typer.Option("--block-size", min=1, help="Tokens in a KV block. Default: 16.")]
-DataParallel = Annotated[int | None, typer.Option("--data-parallel", min=1, help="Data-parallel ranks. Default: 1.")]
+DataParallel = Annotated[
+    int | None, typer.Option("--data-parallel", min=1, max=1024, help="Data-parallel ranks. Default: 1.")
+]
 ExpertParallel = Annotated[
     bool | None,
     typer.Option(

@@ -20,9 +20,10 @@ def batch_times(out: Out = None, as_json: options.Json = False) -> None:
     """
     from experiments.progress import progress_bar
     from experiments.validation.batch_times import LEFT_OUT_BY, validate_batch_times
-    from experiments.validation.error_report import errors_json, errors_table, write_errors
+    from experiments.validation.error_report import bound_lines, errors_json, errors_table, require_folder, write_errors
 
     errors = error_console()
+    require_folder(out)
     with progress_bar(errors, "predictors", 2 + len(LEFT_OUT_BY)) as advance:
         found = validate_batch_times(progress=advance)
     if out is not None:
@@ -30,5 +31,8 @@ def batch_times(out: Out = None, as_json: options.Json = False) -> None:
             errors.out(f"wrote {path}", highlight=False)
     if as_json:
         print_json({"points": len(found.points), **errors_json(found.errors, found.shares)})
-    else:
-        output_console().print(errors_table(found.errors))
+        return
+    console = output_console()
+    console.print(errors_table(found.errors))
+    for line in bound_lines(found.shares):
+        console.out(line, highlight=False)

@@ -29,11 +29,12 @@ def silicon(
     from dataclasses import asdict
 
     from experiments.progress import progress_bar
-    from experiments.validation.error_report import errors_json, errors_table, write_errors
+    from experiments.validation.error_report import bound_lines, errors_json, errors_table, require_folder, write_errors
     from experiments.validation.silicon import LEFT_OUT_BY, Assumptions, validate_silicon
 
     assumptions = Assumptions(token_budget, kv_bytes)
     errors = error_console()
+    require_folder(out)
     with progress_bar(errors, "predictors", 1 + len(LEFT_OUT_BY)) as advance:
         found = validate_silicon(assumptions, progress=advance)
     if out is not None:
@@ -45,6 +46,8 @@ def silicon(
         return
     console = output_console()
     console.print(errors_table(found.errors))
+    for line in bound_lines(found.shares):
+        console.out(line, highlight=False)
     console.out(f"{len(found.points)} points predicted; left out:", highlight=False)
     for reason, count in found.left_out.items():
         console.out(f"  {count}: {reason}", highlight=False)

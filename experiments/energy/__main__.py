@@ -1,4 +1,4 @@
-"""``python -m experiments.energy``: run the energy fits; ``--write`` also writes their tables into the package."""
+"""``python -m experiments.energy``: run the energy fits; ``--write`` also writes their tables and hardware files."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 
 import orsched
 from experiments.energy.report import report
-from experiments.energy.tables import tables_toml
-from orsched.atomic import replacing
+from experiments.energy.tables import merge, tables_toml
+from orsched.atomic import write_text
 
 
 def main(arguments: list[str]) -> int:
@@ -18,8 +18,9 @@ def main(arguments: list[str]) -> int:
         return 2
     sys.stdout.write(report() + "\n")
     if arguments:
-        with replacing(Path(orsched.__file__).parent / "data" / "energy" / "tables.toml") as part:
-            part.write_text(tables_toml(), encoding="utf-8")
+        data = Path(orsched.__file__).parent / "data"
+        write_text(data / "energy" / "tables.toml", tables_toml())
+        merge(data / "hardware")
     return 0
 
 

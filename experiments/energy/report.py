@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from experiments.energy.chip import fit_chip, shapes, splitwise_check
+from experiments.energy.chip import fit_chip, prompt_scan, shapes, splitwise_check
 from experiments.energy.clock import power_exponents, power_limit_shapes, work_exponents
 from experiments.energy.composition import composed_errors, mean_error
 from experiments.energy.data import table
@@ -43,6 +43,12 @@ def _chips() -> Iterator[str]:
         )
         for name, (inside, outside) in shapes(gpu).items():
             yield f"  {name}: {inside.mape:.1%}, a model left out {outside.mape:.1%}"
+        for tokens, fit in prompt_scan(gpu).items():
+            yield (
+                f"  prompts of {tokens} tokens assumed: {fit.energy.running_w:.1f} W running, "
+                f"{fit.energy.byte_j * 1e12:.0f} pJ/byte, {fit.energy.flop_j * 1e12:.2f} pJ/op, "
+                f"a model left out {fit.outside.mape:.2%}"
+            )
 
 
 def _splitwise() -> Iterator[str]:

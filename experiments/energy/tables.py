@@ -1,10 +1,13 @@
-"""The ``[scaling]`` and ``[power]`` tables that the fits give, for hardware files."""
+"""The ``[scaling]`` and ``[power]`` tables that the fits give, and the hardware files that they belong in."""
 
 from __future__ import annotations
 
+import tomllib
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
+from experiments.calibration.entry import write_entry
 from experiments.calibration.toml_text import toml_text
 from experiments.energy.chip import fit_chip
 from experiments.energy.data import models
@@ -14,23 +17,30 @@ from orsched.service import PowerLaw
 ENTRIES = (
     ("llama2-7b/a100-80g", "llama2-7b", "a100", 1),
     ("llama3-8b/a100-80g", "llama3-8b", "a100", 1),
+    ("llama3.1-8b/a100-80g", "llama3-8b", "a100", 1),
+    *((f"llama2-13b/a100-80g{group}", "llama2-13b", "a100", n) for group, n in (("", 1), ("-tp2", 2), ("-tp4", 4))),
+    ("llama-65b/a100-80g-tp4", "llama-65b", "a100", 4),
+    ("llama-65b/a100-80g-tp8", "llama-65b", "a100", 8),
     ("llama2-70b/a100-80g-tp2", "llama2-70b", "a100", 2),
     ("llama2-70b/a100-80g-tp4", "llama2-70b", "a100", 4),
     ("llama2-70b/a100-80g-tp8", "llama2-70b", "a100", 8),
     ("llama3-70b/a100-80g-tp4", "llama3-70b", "a100", 4),
     ("llama3-70b/a100-80g-tp8", "llama3-70b", "a100", 8),
+    ("llama3.1-70b/a100-80g-tp4", "llama3-70b", "a100", 4),
+    ("llama3.1-70b/a100-80g-tp8", "llama3-70b", "a100", 8),
+    ("qwen-72b/a100-80g-tp8", "qwen-72b", "a100", 8),
     ("bloom-176b/a100-80g-tp8", "bloom-176b", "a100", 8),
-    ("llama2-7b/h100-80g", "llama2-7b", "h100", 1),
-    ("llama3-8b/h100-80g", "llama3-8b", "h100", 1),
     ("llama2-70b/h100-80g-tp2", "llama2-70b", "h100", 2),
     ("llama2-70b/h100-80g-tp8", "llama2-70b", "h100", 8),
-    ("llama3-70b/h100-80g-tp4", "llama3-70b", "h100", 4),
 )
-"""Name of the table, model, GPU and GPUs of an instance. A name need not be a catalogue entry yet."""
+"""Catalogue entry, model, GPU and GPUs of an instance: the fitted entries of dense models of 16 bits on A100 and H100.
+
+Left out is ``llama3.1-70b/h100-tp4``, whose source does not say which H100 it ran on.
+"""
 
 _HEAD = """\
 # Energy and SM-share scaling of models on A100 and H100, computed by `python -m experiments.energy --write`.
-# Merge a table into the hardware file of that model and device; docs/energy.md says how far to trust it.
+# The same command merges each table into the hardware file of that name; docs/energy.md says how far to trust it.
 
 """
 
@@ -56,3 +66,15 @@ def power_table(law: PowerLaw) -> dict[str, Any]:
 def tables_toml() -> str:
     """Return all tables as the text of ``orsched/data/energy/tables.toml``."""
     return _HEAD + toml_text({f'"{name}"': table for name, table in tables().items()})
+
+
+def merged_entry(folder: Path, name: str, parts: dict[str, dict[str, Any]]) -> tuple[Path, dict[str, Any]]:
+    """Return the file of an entry in a folder of hardware files, and the entry with `parts` in place of its own."""
+    path = folder / (name.replace("/", "_", 1) + ".toml")
+    return path, {**tomllib.loads(path.read_text(encoding="utf-8")), **parts}
+
+
+def merge(folder: Path) -> None:
+    """Write the tables into the hardware files of `folder`; all else in them stays."""
+    for name, parts in tables().items():
+        write_entry(*merged_entry(folder, name, parts))

@@ -12,7 +12,7 @@ from experiments.validation.request_log import RequestLog
 from experiments.validation.settings import EngineSettings
 from orsched.catalogue import Hardware
 from orsched.policy import Batcher
-from orsched.service import Lockstep, ServiceModel, Tabulated
+from orsched.service import Hinged, Lockstep, ServiceModel, Tabulated
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,4 +76,6 @@ def _without_skew(service: ServiceModel) -> ServiceModel | None:
         return None if rank is None else replace(service, service=rank)
     if isinstance(service, Tabulated) and service.skew is not None:
         return replace(service, skew=None)
+    if isinstance(service, Hinged) and service.kv_skew_share:
+        return replace(service, kv_skew_share=0.0)
     return None

@@ -19,6 +19,9 @@ TARGETS: Mapping[str, float] = MappingProxyType({"ttft": 0.08, "tpot": 0.02, "la
 BLOCK, RESAMPLES, SEED = 20, 2_000, 0
 """Consecutive requests in a block of the bootstrap, resamples, and the seed of its random stream."""
 
+LEAST_BLOCKS = 10
+"""Blocks below which resampling them says too little: the interval would be far too short."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Comparison:
@@ -54,16 +57,19 @@ class Comparison:
         return abs(self.error) <= TARGETS[self.metric]
 
     @property
-    def interval(self) -> tuple[float, float]:
+    def interval(self) -> tuple[float, float] | None:
         """95% of `error` over resamples of the requests, by blocks of consecutive ones (circular block bootstrap).
+
+        None of fewer than `LEAST_BLOCKS` blocks, that is 200 requests.
 
         It says how much the error depends on which requests happened to be in the run; not how much the server would
         differ from itself in a second run, of which one run tells nothing.
         """
         n = len(self.measured)
-        length = min(BLOCK, n)
-        starts = np.random.default_rng(SEED).integers(0, n, size=(RESAMPLES, -(-n // length)))
-        rows = ((starts[:, :, None] + np.arange(length)) % n).reshape(RESAMPLES, -1)[:, :n]
+        if n < LEAST_BLOCKS * BLOCK:
+            return None
+        starts = np.random.default_rng(SEED).integers(0, n, size=(RESAMPLES, -(-n // BLOCK)))
+        rows = ((starts[:, :, None] + np.arange(BLOCK)) % n).reshape(RESAMPLES, -1)[:, :n]
         errors = self.simulated[rows].mean(axis=1) / self.measured[rows].mean(axis=1) - 1
         low, high = np.quantile(errors, [0.025, 0.975])
         return float(low), float(high)
@@ -82,13 +88,14 @@ class Comparison:
 
     def to_json(self) -> dict[str, Any]:
         """All of it."""
+        interval = self.interval
         return {
             "statistics": {
                 name: {"measured_s": measured, "simulated_s": simulated, "error": relative(measured, simulated)}
                 for name, (measured, simulated) in self.statistics.items()
             },
             "error": self.error,
-            "error_interval": list(self.interval),
+            "error_interval": None if interval is None else list(interval),
             "target": TARGETS[self.metric],
             "met": self.met,
             "mean_absolute_error_s": self.mean_absolute,
@@ -102,7 +109,10 @@ def relative(measured: float, simulated: float) -> float | None:
 
 
 def compare(found: Replay) -> tuple[Comparison, ...]:
-    """Time to first token, time per output token after it (of requests with several) and latency, from queueing on."""
+    """Time to first token, time per output token after it (of requests with several) and latency, from queueing on.
+
+    What no request has, or what was measured as 0 in the mean, has no relative error and is left out.
+    """
     log, run = found.log, found.run
     several = log.output_tokens > 1
     measured = {

@@ -16,6 +16,9 @@ QUANTITIES = ("in_system", "running", "waiting", "kv_share")
 
 MOST_SHIFT_S, SHIFT_STEP_S = 3.0, 0.01
 
+MOST_POINTS = 10_000
+"""Of a curve, where the engine reported nothing: longer runs than so many seconds are looked at less often."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Seconds:
@@ -82,11 +85,15 @@ class Curves:
 
 
 def curves(found: Replay, seconds: Seconds | None) -> Curves:
-    """At the instants that the engine reported, or else at every full second until both have finished."""
+    """At the instants that the engine reported, or else at every full second until both have finished.
+
+    With `MOST_POINTS` of them or fewer: a longer run is looked at every second, third, ... second.
+    """
     log = found.log
     if seconds is None:
-        end_s = max(log.last_token_s.max(), found.run.completion_s.max())
-        t_s = np.arange(1, np.ceil(end_s) + 1)
+        end_s = np.ceil(max(log.last_token_s.max(), found.run.completion_s.max()))
+        step_s = np.ceil(end_s / MOST_POINTS)
+        t_s = step_s * np.arange(1, np.ceil(end_s / step_s) + 1)
         measured = {"in_system": np.asarray(log.in_system(t_s), dtype=float)}
     else:
         t_s = seconds.t_s - seconds.shift_s(log)

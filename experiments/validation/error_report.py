@@ -8,29 +8,39 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from experiments.render.files import require_writable
 from experiments.validation.shares import Shares
 from orsched.atomic import write_text
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+FILES = ("points.csv", "errors.csv")
+"""What `write_errors` writes."""
+
 SharesByGroup = Mapping[str, Mapping[str, Shares]]
 """By column and value left out, the shares fitted to the rest."""
 
 
 def errors_table(errors: pd.DataFrame) -> Table:
-    """Build a table of `group_errors` with a column ``predictor``, a line per group and predictor."""
+    """Build a table of `group_errors` with a column ``predictor``: a line per predictor, its groups indented below.
+
+    It fits into 80 columns.
+    """
     from rich.table import Table
 
-    grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    grid = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     quantities = list(dict.fromkeys(errors["quantity"]))
-    for column in ("predictor", "group"):
-        grid.add_column(column, no_wrap=True)
-    for heading in ("points", *(f"{name} {what}" for name in quantities for what in ("MAPE", "median", "p95"))):
+    grid.add_column("predictor, group", no_wrap=True)
+    for heading in ("points", *(f"{name}\n{what}" for name in quantities for what in ("MAPE", "median", "p95"))):
         grid.add_column(heading, justify="right", no_wrap=True)
+    above = None
     for (predictor, by, group), rows in errors.groupby(["predictor", "grouped_by", "group"], sort=False):
+        if predictor != above:
+            grid.add_row(above := predictor)
         known = {row.quantity: row for row in rows.itertuples()}
-        cells = [predictor, group if by == "all" else f"{by.replace('_', ' ')} {group}", str(rows["points"].max())]
+        label = group if by == "all" else f"{by.replace('_', ' ')} {group}"
+        cells = [f"  {label}", str(rows["points"].max())]
         for quantity in quantities:
             row = known.get(quantity)
             cells += (
@@ -40,20 +50,43 @@ def errors_table(errors: pd.DataFrame) -> Table:
     return grid
 
 
+def bound_lines(shares: SharesByGroup) -> tuple[str, ...]:
+    """Say which fitted shares ended at the bounds of the fit, a line each."""
+    return tuple(
+        f"at a bound of the fit, no achieved share: {name} {found._asdict()[name]:.3g} without {column} {value}"
+        for column, values in shares.items()
+        for value, found in values.items()
+        for name in found.at_bound
+    )
+
+
 def errors_json(errors: pd.DataFrame, shares: SharesByGroup) -> dict[str, Any]:
     """Return the errors, one object per group, predictor and quantity, and the fitted shares."""
     return {
         "errors": errors.to_dict("records"),
         "fitted_to_the_others": {
-            column: {value: found._asdict() for value, found in values.items()} for column, values in shares.items()
+            column: {value: {**found._asdict(), "at_bound": list(found.at_bound)} for value, found in values.items()}
+            for column, values in shares.items()
         },
     }
+
+
+def require_folder(folder: Path | None) -> None:
+    """Refuse, before any work, a folder that `write_errors` could not write to; None is nowhere.
+
+    Raises
+    ------
+    InputError
+        Saying what is in the way.
+    """
+    if folder is not None:
+        for name in FILES:
+            require_writable(folder / name, (".csv",))
 
 
 def write_errors(points: pd.DataFrame, errors: pd.DataFrame, folder: Path) -> tuple[Path, ...]:
     """Write ``points.csv`` and ``errors.csv`` into `folder`, which is made if it is missing."""
     folder.mkdir(parents=True, exist_ok=True)
-    frames = {"points.csv": points, "errors.csv": errors}
-    for name, frame in frames.items():
+    for name, frame in zip(FILES, (points, errors), strict=True):
         write_text(folder / name, frame.to_csv(index=False, lineterminator="\n"))
-    return tuple(folder / name for name in frames)
+    return tuple(folder / name for name in FILES)

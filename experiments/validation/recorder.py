@@ -15,6 +15,9 @@ from orsched.work import Floats
 Row = tuple[float, int, float]
 """Time, running requests from then on, share of the KV memory in use at that time."""
 
+Begun = tuple[int, int, int]
+"""Iterations before a decision; decodes of each iteration after it, and the KV tokens that the first of them reads."""
+
 
 @dataclass(slots=True)
 class Recorder:
@@ -24,10 +27,14 @@ class Recorder:
     ----------
     inner : Batcher
         Decides.
+    instances : int
+        Instances of the fleet; one that nothing is routed to is never asked, and counts as empty.
     """
 
     inner: Batcher
+    instances: int
     _rows: dict[InstanceView, list[Row]] = field(default_factory=dict)
+    _begun: dict[InstanceView, Begun] = field(default_factory=dict)
     _reach: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     def __call__(self, view: InstanceView, /) -> Plan:
@@ -52,20 +59,27 @@ class Recorder:
 
     def kv_share(self, times_s: Floats) -> Floats:
         """Share of the KV memory in use, the mean over the instances; between two decisions on a straight line."""
-        shares = [
-            np.interp(times_s, [row[0] for row in rows], [row[2] for row in rows], left=0.0)
-            for rows in self._rows.values()
-        ]
-        return np.asarray(np.mean(shares, axis=0))
+        total = np.zeros(len(times_s))
+        for rows in self._rows.values():
+            total += np.interp(times_s, [row[0] for row in rows], [row[2] for row in rows], left=0.0)
+        return total / self.instances
 
     @property
     def reach(self) -> Mapping[str, tuple[float, float]]:
-        """Smallest and largest value of what batches consisted of, by the names of `orsched.service.Batch`."""
+        """Smallest and largest value of what batches consisted of, by the names of `orsched.service.Batch`.
+
+        A batcher is asked again when its iterations are over, also after the last ones: then it is known how far the
+        contexts have grown since it decided.
+        """
         return self._reach
 
     def _see(self, view: InstanceView, plan: Plan) -> None:
+        before, decodes, kv_tokens = self._begun.get(view, (0, 0, 0))
+        if decodes and view.iterations > before:
+            self._widen("kv_tokens", kv_tokens + (view.iterations - before - 1) * decodes)
         gone = {*plan.preempt, *view.prefilling}
         contexts = [view.cached_tokens(request) for request in view.running if request not in gone]
+        self._begun[view] = (view.iterations, len(contexts), sum(contexts))
         if contexts:
             self._widen("num_seqs", len(contexts))
             self._widen("kv_tokens", sum(contexts))

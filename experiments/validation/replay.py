@@ -14,6 +14,7 @@ from orsched.catalogue import Hardware
 from orsched.engine.simulation import simulate
 from orsched.policy import Batcher
 from orsched.run import Run
+from orsched.valid_range import outside
 from orsched.work import Floats
 
 
@@ -66,19 +67,7 @@ def replay(
         When a request exceeds the KV memory.
     """
     policy = settings.policy()
-    recorder = Recorder(policy.batch if wrap is None else wrap(policy.batch))
-    run = simulate(log.workload, settings.fleet(entry), replace(policy, batch=recorder))
-    return Replay(log, run, recorder, _beyond(recorder, entry))
-
-
-def _beyond(recorder: Recorder, entry: Hardware) -> tuple[str, ...]:
-    """Say which quantities of `Hardware.valid_range` the batches have left."""
-    found = []
-    for name, (low, high) in recorder.reach.items():
-        least, most = entry.valid_range.get(name, (-np.inf, np.inf))
-        if low < least or high > most:
-            found.append(
-                f"batches had {name} from {low:,.0f} to {high:,.0f}; {entry.name} was calibrated "
-                f"from {least:,.0f} to {most:,.0f} and extrapolates beyond"
-            )
-    return tuple(found)
+    fleet = settings.fleet(entry)
+    recorder = Recorder(policy.batch if wrap is None else wrap(policy.batch), fleet.size)
+    run = simulate(log.workload, fleet, replace(policy, batch=recorder))
+    return Replay(log, run, recorder, outside(entry, recorder.reach))

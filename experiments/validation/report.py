@@ -106,9 +106,9 @@ def _table(validation: Validation) -> Table:
 
 
 def _verdict(validation: Validation, comparison: Comparison) -> tuple[str, ...]:
-    low, high = comparison.interval
+    interval = comparison.interval
     cells = (
-        f"{low:+.1%} .. {high:+.1%}",
+        "" if interval is None else f"{interval[0]:+.1%} .. {interval[1]:+.1%}",
         f"{TARGETS[comparison.metric]:.0%}",
         "met" if comparison.met else "missed",
     )

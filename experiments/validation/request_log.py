@@ -20,6 +20,9 @@ from orsched.workloads.files.readers import FORMATS, suffix_of
 LIMITS = Limits(file_bytes=64 * 2**20, unpacked_bytes=256 * 2**20, rows=100_000)
 """Largest log that is read."""
 
+MOST_S = 30 * 86_400.0
+"""Longest time from the first queueing to the last token that is believed, seconds: 30 days."""
+
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
@@ -103,13 +106,16 @@ class RequestLog:
 
 
 def read_request_log(path: str | PathLike[str], *, name: str | None = None, limits: Limits = LIMITS) -> RequestLog:
-    """Read a log with one request a row (or line) in one of `DIALECTS`; the order of the rows does not matter.
+    """Read a log with one request a row (or line) in one of `DIALECTS`.
+
+    The order of the rows matters only between requests that were queued at the same time and have the same lengths.
 
     Raises
     ------
     InputError
         Naming the file, and row, line and column of what cannot be right: unknown, missing or doubled columns, times
-        that are negative, not finite or out of order, lengths below 1, no request, too large a file.
+        that are negative, not finite or out of order, lengths below 1, no request, too large a file, times over
+        more than `MOST_S`.
     """
     file = Path(path)
     limits.check_file(file)
@@ -125,8 +131,13 @@ def read_request_log(path: str | PathLike[str], *, name: str | None = None, limi
     if (still := (outputs == 1) & (times[dialect.last] > times[dialect.first])).any():
         raise cells.refuse(int(np.argmax(still)), dialect.last, f"one output token, but later than {dialect.first}")
     queued, first, last = (times[column] for column in (dialect.queued, dialect.first, dialect.last))
-    order = np.lexsort((outputs, inputs, last, first, queued))
+    order = np.lexsort((outputs, inputs, queued))  # ties not by what was measured after queueing
     start_s = queued.min()
+    if (span_s := last.max() - start_s) > MOST_S:
+        raise InputError(
+            f"{file}: {span_s:,.0f} s from the first {dialect.queued} to the last {dialect.last}, a log of over "
+            f"{MOST_S / 86_400:.0f} days is not read: are the times seconds, not milliseconds or less, on one clock?"
+        )
     return RequestLog(
         name or file.name[: -len(suffix_of(file))],
         inputs[order],

@@ -14,8 +14,6 @@ import numpy as np
 from experiments.validation.curves import Seconds
 from experiments.validation.request_log import RequestLog, read_request_log
 from experiments.validation.settings import EngineSettings
-from orsched.catalogue import Hardware
-from orsched.service import Lockstep, Tabulated
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +32,8 @@ class BundledRun:
         How the server was started, as far as it was recorded.
     published : mapping of str to float
         Relative error of the mean, by metric, of the best published simulator on this very run.
+    calibrated : str
+        Which constants and choices of its hardware entry came from where, in words.
     """
 
     name: str
@@ -41,14 +41,7 @@ class BundledRun:
     hardware: str
     settings: EngineSettings
     published: Mapping[str, float]
-
-    def calibrated(self, entry: Hardware) -> str:
-        """Which constants of its hardware entry were fitted to what; only the overhead can come from a run."""
-        rank = entry.service.service if isinstance(entry.service, Lockstep) else entry.service
-        overhead_s = rank.overhead_s if isinstance(rank, Tabulated) else 0.0
-        if not overhead_s:
-            return "kernel profiles only, no constant was fitted to a run"
-        return f"kernel profiles, and {overhead_s * 1e3:g} ms more per iteration (the entry's notes say from what)"
+    calibrated: str
 
     def log(self) -> RequestLog:
         """Its requests."""
@@ -74,7 +67,7 @@ def bundled_runs() -> tuple[BundledRun, ...]:
 
 
 def _run(row: dict[str, Any]) -> BundledRun:
-    about = {key: row.pop(key) for key in ("name", "server", "hardware", "published")}
+    about = {key: row.pop(key) for key in ("name", "server", "hardware", "published", "calibrated")}
     return BundledRun(settings=EngineSettings(**row), **about)
 
 

@@ -12,6 +12,9 @@ from orsched.policy import Policy
 from policies.parts.token_budget import TokenBudget
 from policies.routers import join_shortest_queue
 
+MOST_RANKS = 1024
+"""Most data-parallel ranks that are simulated."""
+
 NULL_BLOCKS = 1
 """KV blocks of a vLLM engine that no request can have (``BlockPool.null_block``)."""
 
@@ -29,7 +32,7 @@ class EngineSettings:
     block_size : int
         Tokens in a block.
     data_parallel : int
-        Ranks.
+        Ranks, at most `MOST_RANKS`.
     expert_parallel : bool
         Whether the ranks share the experts of a mixture model. Then they run every iteration together, and the
         hardware entry stands for all of them as one instance. Otherwise each rank is an instance of its own.
@@ -53,8 +56,8 @@ class EngineSettings:
     def __post_init__(self) -> None:
         check_whole(self, "max_num_batched_tokens")
         check_whole(self, "max_num_seqs", most=self.max_num_batched_tokens)
-        for field in ("block_size", "data_parallel"):
-            check_whole(self, field)
+        check_whole(self, "block_size")
+        check_whole(self, "data_parallel", most=MOST_RANKS)
         if self.num_gpu_blocks is not None:
             check_whole(self, "num_gpu_blocks", least=1 + NULL_BLOCKS)
 

@@ -23,11 +23,18 @@ class Shares(NamedTuple):
     memory: float
     overhead_s: float
 
+    @property
+    def at_bound(self) -> tuple[str, ...]:
+        """Names of those that a fit left at the least or most it may find: then they measure nothing achieved."""
+        ends = zip(self._fields, self, _LEAST, _MOST, strict=True)
+        return tuple(name for name, value, low, high in ends if not low * (1 + _CLOSE) < value < high * (1 - _CLOSE))
+
 
 START = Shares(0.5, 0.7, 1e-3)
 """Where a fit starts."""
 
 _LEAST, _MOST = Shares(0.02, 0.02, 1e-6), Shares(1.0, 1.0, 0.1)
+_CLOSE = 0.02  # of a bound: the solver stays inside
 _OUTLIER = 0.3  # relative error above which an error counts linearly
 
 Mask = NDArray[np.bool_]

@@ -17,9 +17,13 @@ from orsched.catalogue import Hardware, hardware
 from orsched.errors import InputError
 from orsched.service import Lockstep
 
+FAR = 30.0
+"""Measured and simulated means that differ by more than this factor are not the same thing: hardly the same unit."""
+
 NOTES = (
     "times count from the moment the engine queued a request; error = simulated / measured - 1",
-    "95%: over resamples of the requests in blocks; one run cannot say how much the server would differ from itself",
+    "95%: over resamples of the requests in blocks, from 200 on; one run cannot say how much the server would "
+    "differ from itself",
     "targets are on means; published: the errors that LLMServingSim prints for the bundled runs",
 )
 """How to read the numbers."""
@@ -44,7 +48,7 @@ class Validation:
     requests, preemptions, iterations : int
         Requests; simulated preemptions and iterations.
     warnings : tuple of str
-        Where the simulation left what its model has seen.
+        Where the simulation left what its model has seen; what could not be compared, or hardly is comparable.
     calibrated : str
         Which constants were fitted to what; empty when unknown.
     published : mapping of str to float
@@ -79,9 +83,8 @@ class Validation:
             "simulated_preemptions": self.preemptions,
             "simulated_iterations": self.iterations,
             "calibrated": self.calibrated or None,
-            "metrics": {
-                c.metric: {**c.to_json(), "published_error": self.published.get(c.metric)} for c in self.comparisons
-            },
+            "metrics": dict.fromkeys(TARGETS)
+            | {c.metric: {**c.to_json(), "published_error": self.published.get(c.metric)} for c in self.comparisons},
             "curves": self.curves.to_json(),
             "other_assumptions": {name: dict(errors) for name, errors in self.others.items()},
             "warnings": list(self.warnings),
@@ -91,7 +94,7 @@ class Validation:
 def validate_run(run: BundledRun, *, with_others: bool = False) -> Validation:
     """Replay a bundled run on its hardware entry."""
     entry = hardware(run.hardware)
-    described = {"server": run.server, "calibrated": run.calibrated(entry), "published": run.published}
+    described = {"server": run.server, "calibrated": run.calibrated, "published": run.published}
     return validate(run.log(), entry, run.settings, run.seconds(), with_others=with_others, **described)
 
 
@@ -128,20 +131,38 @@ def validate(
     """
     _require_ranks(entry, settings)
     found = replay(log, entry, settings)
+    comparisons = compare(found)
     others = {a.name: a.errors(log) for a in alternatives(settings, entry)} if with_others else {}
     return Validation(
         name=log.name,
         entry=entry,
         settings=settings,
-        comparisons=compare(found),
+        comparisons=comparisons,
         curves=curves(found, seconds),
         requests=len(log),
         preemptions=int(found.run.preemptions.sum()),
         iterations=int(found.run.iterations.sum()),
-        warnings=found.beyond,
+        warnings=(*found.beyond, *_doubts(comparisons)),
         others=others,
         **{"server": "", **described},
     )
+
+
+def _doubts(comparisons: tuple[Comparison, ...]) -> tuple[str, ...]:
+    """Say which metrics cannot be compared, and which are too far apart for a comparison to mean anything."""
+    compared = {comparison.metric: comparison for comparison in comparisons}
+    found = []
+    for metric in TARGETS:
+        if metric not in compared:
+            found.append(f"{metric} is not compared: no request has one, or the measured mean is 0")
+            continue
+        measured, simulated = compared[metric].statistics["mean"]
+        if not 1 / FAR <= simulated / measured <= FAR:
+            found.append(
+                f"{metric}: the measured mean is {measured:,.4g} s, the simulated one {simulated:,.4g} s: is the log "
+                "in seconds, and are hardware and settings those of the server?"
+            )
+    return tuple(found)
 
 
 def document(validations: list[Validation]) -> dict[str, Any]:

@@ -139,6 +139,9 @@ def test_run_files_keep_energy_and_old_ones_have_none(tmp_path, ending):
     for wrong in ([1.0], [1.0, -1.0], "much", [1.0, float("nan")]):
         with pytest.raises(InputError, match=r"energy_j|differ in length"):
             reload(energy_j=wrong)
+    for changes in ({"version": 1}, {"version": 1, "energy_j": None}):
+        with pytest.raises(InputError, match="'energy_j' is unknown in version 1"):
+            reload(**changes)
     for changes in ({"energy_j": "drop"}, {"version": 3}, {"version": True}):
         with pytest.raises(InputError, match=r"energy_j|version 1 to 2"):
             reload(**changes)

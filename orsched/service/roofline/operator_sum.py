@@ -97,11 +97,17 @@ class OperatorSum:
         - sequences: likewise for ``S >= 1`` (a decode or a chunk), and at ``B <= S``: the slope is not negative;
         - attention: never the least time, which is owed only when there is a decode, or a chunk; the other lines are
           not positive without one. The term in past tokens is dropped, it is not negative.
+
+        Where all of these have a base of zero or less, the constant of one token and one sequence is added: the least
+        of each function, so that bounds know an iteration takes time.
         """
         hull = lower_hull(self.tokens, 1.0)
         expert_hull = None if self.experts is None else self.experts.lower()
         heads = lower_hull(self.sequences, 1.0)
         found = [self._tangent(reference, hull, expert_hull, heads) for reference in REFERENCES]
+        if max(minorant.base_s for minorant in found) <= 0:
+            least = sum(_least(part) for part in (hull, expert_hull, heads) if part is not None)
+            found.append(Minorant(least, 0.0, 0.0, 0.0))
         return tuple(dict.fromkeys(found))
 
     def _tangent(self, at: Batch, hull: Pieces, expert_hull: Pieces | None, heads: Pieces) -> Minorant:
@@ -135,6 +141,12 @@ def _rising(hull: Pieces, x: float) -> Segment:
         if segment[1] >= 0:
             return segment[0] + segment[1] * at, 0.0
     raise AssertionError("the last slope of a time is not negative")
+
+
+def _least(hull: Pieces) -> float:
+    """Return the least value of a convex function from 1 on."""
+    intercept, slope = _rising(hull, 1.0)
+    return intercept + slope
 
 
 def _binding(operators: Sequence[Lines], x: tuple[float, ...]) -> list[Line]:
