@@ -15,6 +15,7 @@ Row = Mapping[str, Any]
 def hardware_rows() -> list[dict[str, Any]]:
     """All catalogue entries, by name."""
     from orsched.catalogue import hardware, hardware_names
+    from orsched.engine.meter import MeteredIntegrals, integrals_for
 
     return [
         {
@@ -31,6 +32,7 @@ def hardware_rows() -> list[dict[str, Any]]:
             "tdp_w": hw.tdp_w,
             "cost": hw.cost,
             "cost_unit": hw.cost_unit,
+            "simulates_energy": isinstance(integrals_for(hw.service), MeteredIntegrals),
             "source": hw.source,
             "notes": hw.notes,
         }

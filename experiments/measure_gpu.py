@@ -17,7 +17,6 @@ import json
 import math
 import os
 import random
-import shutil
 import statistics
 import subprocess
 import sys
@@ -25,6 +24,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -36,11 +36,10 @@ COLUMNS = (
 
 REGIMES = ("decode", "prefill", "chunked", "mixed")
 DTYPE_BYTES = {"bfloat16": 2, "float16": 2, "float32": 4}
-PLAN_FLOPS_PER_S, PLAN_BYTES_PER_S = 2e14, 1e12
-"""Speeds assumed for the time that ``--dry-run`` estimates: round numbers of ours, no measurement uses them."""
 
-_FLUSH_BYTES = 1 << 28  # written between iterations; several times the L2 cache of any GPU of today
+_FLUSH_BYTES = 1 << 28  # written between iterations; compare with L2_cache_size in the JSON
 _MOST = 10**9  # a number that an option may have
+_PATIENCE_S = 10.0  # for nvidia-smi
 _SPARE = 0.92  # share of the free memory that weights, cache and activations may take
 _DEVICE = ("name", "multi_processor_count", "total_memory", "L2_cache_size", "major", "minor")
 _READ = "driver_version,clocks.sm,clocks.mem,clocks.max.sm,clocks.max.mem,power.draw,power.limit,temperature.gpu"
@@ -96,28 +95,13 @@ class Shape:
     ffn: int
     vocab: int
 
-    @property
-    def layer_params(self) -> int:
-        """Parameters of the matrices of one layer."""
-        return 2 * self.hidden * (self.q_heads + self.kv_heads) * self.head_dim + 3 * self.hidden * self.ffn
-
     def needed_bytes(self, point: Point, layers: int, item: int) -> int:
         """Bytes of weights, cache and activations when `layers` layers are held and a number takes `item` bytes."""
-        weights = layers * self.layer_params + 2 * self.vocab * self.hidden
+        layer = 2 * self.hidden * (self.q_heads + self.kv_heads) * self.head_dim + 3 * self.hidden * self.ffn
+        weights = layers * layer + 2 * self.vocab * self.hidden
+        cache = layers * 2 * self.kv_heads * self.head_dim * point.cached
         width = 8 * self.hidden + 4 * (self.q_heads + 2 * self.kv_heads) * self.head_dim + 4 * self.ffn
-        here = item * (weights + point.tokens * width + 2 * point.outputs * self.vocab)
-        return here + point.cached * self.cached_bytes(layers, item)
-
-    def cached_bytes(self, layers: int, item: int) -> int:
-        """Bytes of a cached token."""
-        return item * layers * 2 * self.kv_heads * self.head_dim
-
-    def plan_s(self, point: Point, layers: int, item: int) -> float:
-        """Seconds of an iteration at the assumed speeds: the longer of arithmetic and traffic."""
-        matrices = layers * self.layer_params * point.tokens + self.vocab * self.hidden * point.outputs
-        pairs = point.prompt * (point.past + point.prompt / 2) + point.requests * (point.context + 1)
-        flops = 2 * matrices + 4 * layers * self.q_heads * self.head_dim * pairs
-        return max(flops / PLAN_FLOPS_PER_S, self.needed_bytes(point, layers, item) / PLAN_BYTES_PER_S)
+        return item * (weights + cache + point.tokens * width + 2 * point.outputs * self.vocab)
 
 
 def grid(options: argparse.Namespace) -> list[Point]:
@@ -131,22 +115,6 @@ def grid(options: argparse.Namespace) -> list[Point]:
         *(Point(*chunk, *decodes) for chunk in chunks for decodes in beside),
     }
     return sorted(point for point in found if point.regime in options.regimes)
-
-
-def fitting(shape: Shape, options: argparse.Namespace, limit: float) -> tuple[list[Point], dict[str, str]]:
-    """Return the points that fit into `limit` bytes beside the one cache that all of them share, and why others do not.
-
-    The cache is as large as the largest point needs: points with the most cached tokens give way until all others fit.
-    """
-    item, layers = DTYPE_BYTES[options.dtype], options.held_layers
-    needed = {point: shape.needed_bytes(point, layers, item) for point in grid(options)}
-    skipped = {str(point): f"needs {size / 2**30:.1f} GiB" for point, size in needed.items() if size > limit}
-    points = sorted((point for point, size in needed.items() if size <= limit), key=lambda point: point.cached)
-    token = shape.cached_bytes(layers, item)
-    most = list(itertools.accumulate((needed[point] - token * point.cached for point in points), max))
-    while points and (size := most[len(points) - 1] + token * points[-1].cached) > limit:
-        skipped[str(points.pop())] = f"its cache beside the largest batch needs {size / 2**30:.1f} GiB"
-    return sorted(points), skipped
 
 
 class Stack:
@@ -254,17 +222,12 @@ def times_s(torch: Any, stack: Stack, point: Point, options: argparse.Namespace)
     if not torch.isfinite(stack.body(point, hidden, rotations)).all().item():
         raise Refusal(f"{point}: the stack gave a number that is not finite, so nothing it times can be trusted")
     regions = [lambda: stack.ends(ids, hidden, point.outputs), lambda: stack.body(point, hidden, rotations)]
-    if stack.device == "cpu":
-        once = _by_clock
-    else:
+    once: Callable[..., tuple[float, float]] = _by_clock
+    if stack.device != "cpu":
         flush = torch.empty(_FLUSH_BYTES, dtype=torch.uint8, device=stack.device)
         if options.cuda_graphs == "all" or options.cuda_graphs == point.regime:
             regions = [_captured(torch, region) for region in regions]
-
-        def once(regions: Sequence[Callable[[], Any]]) -> tuple[float, float]:
-            flush.zero_()
-            return _by_events(torch, regions)
-
+        once = partial(_by_events, torch, flush)
     return [once(regions) for _ in range(options.warm_up + options.repetitions)][options.warm_up :]
 
 
@@ -280,8 +243,9 @@ def _captured(torch: Any, region: Callable[[], Any]) -> Callable[[], Any]:
     return graph.replay  # type: ignore[no-any-return]
 
 
-def _by_events(torch: Any, regions: Sequence[Callable[[], Any]]) -> tuple[float, float]:
+def _by_events(torch: Any, flush: Any, regions: Sequence[Callable[[], Any]]) -> tuple[float, float]:
     first, second, third = (torch.cuda.Event(enable_timing=True) for _ in range(3))
+    flush.zero_()
     first.record()
     regions[0]()
     second.record()
@@ -301,15 +265,14 @@ def _by_clock(regions: Sequence[Callable[[], Any]]) -> tuple[float, float]:
 
 def nvidia_smi(uuid: object) -> dict[str, str]:
     """Read clocks, power and temperature of a GPU; empty where nvidia-smi does not tell. Nothing is ever set."""
-    tool = shutil.which("nvidia-smi")
-    query = [str(tool), f"--id=GPU-{uuid}", f"--query-gpu={_READ}", "--format=csv,noheader"]
+    query = ["nvidia-smi", f"--id=GPU-{uuid}", f"--query-gpu={_READ}", "--format=csv,noheader"]
     try:
-        done = tool and subprocess.run(query, capture_output=True, timeout=10, check=False)
+        said = subprocess.run(query, capture_output=True, timeout=_PATIENCE_S, check=True).stdout.decode(
+            errors="replace"
+        )
     except (OSError, subprocess.SubprocessError):
-        done = None
-    said = done.stdout.decode(errors="replace") if done and done.returncode == 0 else ""
-    values = [value.strip() for value in said.split(",")] if said else []
-    return dict(zip(_READ.split(","), values, strict=False))
+        return {}
+    return dict(zip(_READ.split(","), (value.strip() for value in said.split(",")), strict=False))
 
 
 def write_profile(path: Path, labels: Sequence[object], measured: dict[Point, list[float]], about: Any) -> None:
@@ -407,15 +370,6 @@ def _available_bytes() -> float:
     return math.inf
 
 
-def _require_place(out: Path) -> None:
-    """Refuse, before anything is measured, a place where the profile cannot be written."""
-    try:
-        with tempfile.NamedTemporaryFile(dir=out.resolve().parent):
-            pass
-    except OSError as error:
-        raise Refusal(f"--out {out}: cannot write to its folder: {error.strerror}") from None
-
-
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise Refusal(message)
@@ -427,22 +381,8 @@ def _number(text: str, least: int = 1) -> int:
     return int(text)
 
 
-def _from_zero(text: str) -> int:
-    return _number(text, least=0)
-
-
-def _gib(text: str) -> float:
-    if not 0 < float(text) <= _MOST:
-        raise argparse.ArgumentTypeError(f"{text!r} must be a number above 0, at most {_MOST}")
-    return float(text)
-
-
-def _numbers(text: str) -> tuple[int, ...]:
-    return tuple(_number(part) for part in text.split(","))
-
-
-def _pasts(text: str) -> tuple[int, ...]:
-    return tuple(_from_zero(part) for part in text.split(","))
+def _numbers(text: str, least: int = 1) -> tuple[int, ...]:
+    return tuple(_number(part, least) for part in text.split(","))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -462,33 +402,21 @@ def parser() -> argparse.ArgumentParser:
     add("--contexts", type=_numbers, default="128,512,1024,2048,4096,8192,16384", help="decode: cached tokens of each")
     add("--prompts", type=_numbers, default="16,32,64,128,256,512,1024,2048,4096,8192", help="prefill: prompt tokens")
     add("--chunks", type=_numbers, default="128,512,2048", help="chunked and mixed: prompt tokens")
-    add("--pasts", type=_pasts, default="0,512,2048,8192", help="chunked and mixed: tokens cached before the chunk")
+    add(
+        "--pasts",
+        type=partial(_numbers, least=0),
+        default="0,512,2048,8192",
+        help="chunked and mixed: tokens cached before the chunk",
+    )
     add("--mixed-requests", type=_numbers, default="4,32,128", help="mixed: decodes beside the chunk")
     add("--mixed-contexts", type=_numbers, default="512,2048,8192", help="mixed: cached tokens of each decode")
     add("--held-layers", type=_number, help="hold and time so many layers and scale to all; all if not given")
     add("--cuda-graphs", choices=("all", "decode", "none"), default="all", help="batches replayed as a CUDA graph")
     add("--warm-up", type=_number, default=3, help="iterations before the timed ones")
     add("--repetitions", type=_number, default=20, help="timed iterations of a point")
-    add("--memory-gib", type=_gib, help="memory to plan for; at most, and if not given, what is free on the device")
-    add("--seed", type=_from_zero, default=0, help="of weights, tokens and the order of points")
+    add("--memory-gib", type=_number, help="memory to plan for; at most, and if not given, what is free on the device")
+    add("--seed", type=partial(_number, least=0), default=0, help="of weights, tokens and the order of points")
     return made
-
-
-def plan_text(shape: Shape, points: list[Point], skipped: dict[str, str], options: argparse.Namespace) -> str:
-    """Say what would be measured, with bytes and the time it would take at the assumed speeds."""
-    item, held = DTYPE_BYTES[options.dtype], options.held_layers
-    most = max((shape.needed_bytes(point, held, item) for point in points), default=0)
-    runs = options.warm_up + options.repetitions + 1
-    seconds = runs * sum(shape.plan_s(point, held, item) for point in points)
-    counts = (f"{name} {sum(point.regime == name for point in points)}" for name in REGIMES)
-    return (
-        f"{options.model}: {shape}, {options.dtype}; {held} of {shape.layers} layers held\n"
-        f"grid points: {len(points)} ({', '.join(counts)})\n"
-        f"largest point: {most / 2**30:.1f} GiB of weights, cache and activations\n"
-        f"estimated time: {seconds / 60:.1f} min, {runs} iterations a point at an assumed "
-        f"{PLAN_FLOPS_PER_S / 1e12:g} TFLOP/s and {PLAN_BYTES_PER_S / 1e12:g} TB/s\n"
-        + "".join(f"skipped {point}: {reason}\n" for point, reason in skipped.items())
-    )
 
 
 def run(arguments: Sequence[str]) -> None:
@@ -504,10 +432,11 @@ def run(arguments: Sequence[str]) -> None:
     options.held_layers = options.held_layers or shape.layers
     if options.repetitions < 2:
         raise Refusal("--repetitions 1: a spread needs at least 2")
-    if options.out.suffix != ".csv" or not options.out.resolve().parent.is_dir():
-        raise Refusal(f"--out {options.out}: must end in .csv and be in a folder that exists")
-    if any(file.is_dir() for file in (options.out, options.out.with_suffix(".json"))):
-        raise Refusal(f"--out {options.out}: it, or the .json beside it, is a folder")
+    taken = any(file.is_dir() for file in (options.out, options.out.with_suffix(".json")))
+    if taken or options.out.suffix != ".csv" or not options.out.resolve().parent.is_dir():
+        raise Refusal(
+            f"--out {options.out}: must end in .csv, be in a folder that exists, and be (.json too) no folder"
+        )
     try:
         torch: Any = importlib.import_module("torch")
     except ImportError:
@@ -518,12 +447,21 @@ def run(arguments: Sequence[str]) -> None:
         memory = min(memory, torch.cuda.mem_get_info()[0] - _FLUSH_BYTES)
     elif options.device == "cpu":
         memory = min(memory, _available_bytes())
-    points, skipped = fitting(shape, options, _SPARE * memory)
+    needed = {p: shape.needed_bytes(p, options.held_layers, DTYPE_BYTES[options.dtype]) for p in grid(options)}
+    skipped = {str(p): f"needs {n / 2**30:.1f} GiB" for p, n in needed.items() if n > _SPARE * memory}
+    points = [point for point in needed if str(point) not in skipped]
     if options.dry_run:
+        counts = ", ".join(f"{name} {sum(point.regime == name for point in points)}" for name in REGIMES)
+        largest = max((needed[point] for point in points), default=0) / 2**30
+        unknown = "memory unknown: no point is left out for it (--memory-gib)\n" if memory == math.inf else ""
         found = "no torch here" if torch is None else f"torch {torch.__version__} and {'a' if has_gpu else 'no'} GPU"
-        if memory == math.inf:
-            found += "; memory unknown, so no point was left out for it (--memory-gib)"
-        sys.stdout.write(f"{plan_text(shape, points, skipped, options)}{found}; nothing was measured\n")
+        sys.stdout.write(
+            f"{options.model}: {shape}, {options.dtype}; {options.held_layers} of {shape.layers} layers held\n"
+            f"grid points: {len(points)} ({counts})\n"
+            f"largest point: {largest:.1f} GiB of weights, cache and activations\n{unknown}"
+            + "".join(f"skipped {point}: {why}\n" for point, why in skipped.items())
+            + f"{found}; nothing was measured\n"
+        )
         return
     if torch is None:
         raise Refusal("torch is not installed here; --dry-run prints the plan without it")
@@ -531,11 +469,9 @@ def run(arguments: Sequence[str]) -> None:
         raise Refusal("torch finds no GPU here; --dry-run prints the plan without one")
     if has_gpu and (options.dtype == "float32" or shape.head_dim > 256):
         raise Refusal("the flash kernel takes --dtype bfloat16 or float16, and heads of at most 256")
-    if memory == math.inf:
-        raise Refusal("this machine does not say how much memory is free: give --memory-gib")
     if not points:
         raise Refusal("no point of the grid fits in memory; hold fewer layers with --held-layers")
-    _require_place(options.out)
+    tempfile.TemporaryFile(dir=options.out.resolve().parent).close()  # fails now, not after the first point
     attention = importlib.import_module("torch.nn.attention")
     kernel = attention.sdpa_kernel(attention.SDPBackend.FLASH_ATTENTION) if has_gpu else contextlib.nullcontext()
     with torch.inference_mode(), kernel:
@@ -546,16 +482,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the script; returns 0 when done, 2 when it cannot be done and 130 when stopped (one line on stderr)."""
     try:
         run(sys.argv[1:] if arguments is None else arguments)
-    except Refusal as refusal:
-        said, code = str(refusal), 2
     except KeyboardInterrupt:
         said, code = "interrupted; the files hold what was measured before", 130
-    except OSError as error:
-        said, code = f"file {error.filename}: {error.strerror or error}", 2
-    except (RuntimeError, MemoryError) as error:
-        if not _out_of_memory(error):
+    except (Refusal, OSError, RuntimeError, MemoryError) as error:
+        full = _out_of_memory(error)
+        if not full and not isinstance(error, (Refusal, OSError)):
             raise
-        said, code = "out of memory; plan for less with --memory-gib or --held-layers", 2
+        said, code = "out of memory; plan for less with --memory-gib or --held-layers" if full else str(error), 2
     else:
         return 0
     sys.stderr.write(f"measure_gpu: {' '.join(said.split())}\n")

@@ -24,8 +24,8 @@ MOST_W = {"a100": 400.0, "h100": 700.0}
 PROMPT_TOKENS = 300.0
 """Assumption: mean prompt of the ML.ENERGY chat requests, which is not published.
 
-Models left out are predicted best here on H100 (4.5%); on A100 the error falls on to 8.2% at 600 to 1,000 tokens, from 8.5%
-here. It hardly depends on the number, the joules per operation do: see `prompt_scan`.
+Models left out are predicted best here on H100 (4.5%); on A100 the error falls further, from 8.5% here
+to 8.2% at 600 to 1,000 tokens. It hardly depends on the number, the joules per operation do: see `prompt_scan`.
 """
 
 TERMS = ("running", "bytes", "operations")

@@ -33,7 +33,8 @@ ENTRIES = (
     ("llama2-70b/h100-80g-tp2", "llama2-70b", "h100", 2),
     ("llama2-70b/h100-80g-tp8", "llama2-70b", "h100", 8),
 )
-"""Catalogue entry, model, GPU and GPUs of an instance: the fitted entries of dense models of 16 bits on A100 and H100.
+"""Catalogue entry, model, GPU and GPUs of an instance: the fitted entries of dense models in 16 bits on A100 80 GB and
+H100 (taken for SXM parts).
 
 Left out is ``llama3.1-70b/h100-tp4``, whose source does not say which H100 it ran on.
 """

@@ -30,7 +30,7 @@ CLIENT_LENGTHS = (1024, 8192)
 SHORTEST, PROMPTS_PER_USER = 0.8, 10
 """Client of InferenceMAX (README: ``--random-range-ratio 0.8 --num-prompts CONC * 10``): lengths uniform between 0.8 of
 the nominal one and the nominal one. That the points of 1024 and 8192 tokens come from it is an inference of ours, from
-the same grid of lengths and concurrencies; other lengths are taken as they are."""
+the same lengths and concurrencies (4 to 64 there, up to 512 in the table); other lengths are taken as they are."""
 
 _SEED = 0
 
@@ -102,8 +102,8 @@ def validate_silicon(
     ``held-out <column>``: for each value of the column, achieved shares of arithmetic and bandwidth and an overhead per
     iteration are fitted to the *TPOT* of all points with another value (steady state in closed form), and the points
     with the value are predicted with them, by simulating the benchmark. TTFT is never fitted: in this table it holds
-    times that are no iterations (with TensorRT-LLM, Llama-3.1-70B and 4 users, 0.19 s for 1024 prompt tokens when 1024
-    are generated and 0.06 s when 8192 are), which would pass for slow arithmetic.
+    times that are no iterations (with TensorRT-LLM, Llama-3.1-70B in fp8 on 4 B200 and 4 users, 0.19 s for 1024 prompt
+    tokens when 1024 are generated and 0.06 s when 8192 are), which would pass for slow arithmetic.
     """
     found = systems(silicon_points() if table is None else table, assumptions.kv_bytes)
     left_out = found.loc[found["left_out"] != "", "left_out"].value_counts().to_dict()

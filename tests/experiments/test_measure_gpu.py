@@ -53,7 +53,7 @@ def test_the_dry_run_needs_python_alone(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "grid points: 9 (decode 4, prefill 2, chunked 1, mixed 2)" in done.stdout
     assert "GiB of weights" in done.stdout
-    assert "estimated time" in done.stdout
+    assert "memory unknown: no point is left out for it" in done.stdout
     assert "no torch here; nothing was measured" in done.stdout
     assert not (tmp_path / "profile.csv").exists()
 
@@ -64,9 +64,14 @@ def test_the_dry_run_needs_python_alone(tmp_path):
         (TINY, "torch is not installed here"),
         (("--model", "llama3-8b"), "orsched is not installed here"),
         ((*TINY, "--requests", "1,0"), "must be a whole number of at least 1"),
+        ((*TINY, "--seed", "9" * 30), "must be a whole number of at least 0, at most"),
+        ((*TINY, "--memory-gib", "inf"), "must be a whole number"),
+        ((*TINY, "--memory-gib", "nan"), "must be a whole number"),
+        ((*TINY, "--out", "folder.csv"), "be (.json too) no folder"),
+        ((*TINY, "--out", "taken.csv"), "be (.json too) no folder"),
         ((*TINY, "--held-layers", "4"), "the model has 3 layers"),
         ((*TINY, "--repetitions", "1"), "a spread needs at least 2"),
-        ((*TINY, "--out", "nowhere/profile.csv"), "in a folder that exists"),
+        ((*TINY, "--out", "nowhere/profile.csv"), "be in a folder that exists"),
         ((*TINY, "--out", "profile.json"), "must end in .csv"),
         ((*TINY, "--kv-heads", "3"), "kv_heads must divide q_heads"),
         ((*TINY, "--no-such-option"), "unrecognized arguments"),
@@ -74,6 +79,8 @@ def test_the_dry_run_needs_python_alone(tmp_path):
 )
 def test_refusals_are_one_line_and_exit_2(tmp_path, arguments, said):
     """Claim: what cannot be done ends with exit code 2, one line on standard error, nothing on standard output."""
+    (tmp_path / "folder.csv").mkdir()
+    (tmp_path / "taken.json").mkdir()
     done = without_torch(tmp_path, *arguments)
     assert done.returncode == 2
     assert done.stdout == ""
@@ -149,6 +156,76 @@ def test_a_failed_write_leaves_the_old_profile(tmp_path):
         write_profile(tmp_path / "p.csv", ("H100", "tiny", 1), {Point(1, 0, 0, 0): [1.0, 2.0]}, {})
     assert (tmp_path / "p.csv").read_text() == "old"
     assert {path.name for path in tmp_path.iterdir()} == {"p.csv", "p.json"}
+
+
+def test_not_a_number_is_never_written(tmp_path):
+    """Claim: a time that is no number leaves no file behind instead of one that is no JSON."""
+    with pytest.raises(ValueError, match="JSON"):
+        write_profile(tmp_path / "p.csv", ("H100", "tiny", 1), {Point(1, 0, 0, 0): [float("nan")] * 2}, {})
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("script", ["exec sleep 60", "printf '\\377\\376, 5'", "exit 3", None])
+def test_nvidia_smi_never_ends_a_run(script, tmp_path, monkeypatch):
+    """Claim: one that hangs, prints no UTF-8, fails or is missing gives no reading, or one, and no error."""
+    if script is not None:
+        (tmp_path / "nvidia-smi").write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / "nvidia-smi").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path) if script is None or "exec" not in script else f"{tmp_path}:/bin:/usr/bin")
+    monkeypatch.setattr(measure_gpu, "_PATIENCE_S", 0.3)
+    assert len(measure_gpu.nvidia_smi("0")) == (2 if script and "printf" in script else 0)
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (KeyboardInterrupt(), 130, "interrupted"),
+        (RuntimeError("CUDA error: out of memory"), 2, "out of memory; plan for less"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), 2, "out of memory; plan for less"),
+        (MemoryError(), 2, "out of memory; plan for less"),
+        (OSError(28, "No space left on device", "profile.csv"), 2, "No space left on device: 'profile.csv'"),
+    ],
+)
+def test_what_stops_a_run_is_one_line(error, code, said, monkeypatch, capsys):
+    """Claim: an interruption, memory that runs out anywhere and a full disk end in one line and a code."""
+
+    def stop(_):
+        raise error
+
+    monkeypatch.setattr(measure_gpu, "run", stop)
+    assert main([]) == code
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert said in err
+
+
+def test_what_is_no_lack_of_memory_stays_an_error(monkeypatch):
+    """Claim: another error of torch is not passed off as a lack of memory."""
+
+    def stop(_):
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(measure_gpu, "run", stop)
+    with pytest.raises(RuntimeError, match="a bug"):
+        main([])
+
+
+def test_the_cpu_is_planned_with_what_is_free(capsys):
+    """Claim: without --memory-gib a model larger than the memory of this machine has no point on the CPU."""
+    huge = ("--layers", "1000", "--hidden", "100000", "--ffn", "1000000", "--device", "cpu", "--dry-run")
+    assert main(["--model", "llama3-8b", *huge]) == 0
+    assert "grid points: 0 " in capsys.readouterr().out
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs a folder that nobody may write to")
+def test_an_unwritable_folder_is_refused_before_anything_is_measured(monkeypatch, capsys):
+    """Claim: the folder of --out is tried before the first point."""
+    pytest.importorskip("torch")
+    monkeypatch.setattr(measure_gpu, "measure", lambda *_: pytest.fail("measured"))
+    assert main([*TINY, *SMALL_GRID, *ON_CPU, "--out", "/proc/self/p.csv"]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert "/proc/" in err
 
 
 def test_measures_a_tiny_stack_on_the_cpu(tmp_path, capsys):

@@ -8,9 +8,11 @@ from experiments.cli import main
 from experiments.validation.comparison import TARGETS
 from experiments.validation.runs import bundled_runs
 from experiments.validation.vllm_logs import validate_run
+from orsched.catalogue import hardware
+from orsched.service import Lockstep
 
 ERRORS = {
-    "rtx4090-llama3.1-8b": {"ttft": 0.0255, "tpot": 0.0054, "latency": 0.0205},
+    "rtx4090-llama3.1-8b": {"ttft": 0.0255, "tpot": 0.0054, "latency": 0.0206},
     "rtxpro6000-llama3.1-8b": {"ttft": -0.0239, "tpot": -0.0039, "latency": -0.0094},
     "rtxpro6000-qwen3-30b-a3b": {"ttft": -0.0486, "tpot": -0.0077, "latency": -0.0097},
 }
@@ -38,6 +40,13 @@ def test_errors_are_those_that_are_stated(run):
     assert simulated["running"].max() <= max(measured["running"].max() + 5, 256)
 
 
+@pytest.mark.parametrize("run", bundled_runs(), ids=lambda run: run.name)
+def test_no_overhead_was_fitted_to_a_run(run):
+    """Claim: as `calibrated` says no constant comes from a run: the overhead, the one that could, is zero."""
+    service = hardware(run.hardware).service
+    assert (service.service if isinstance(service, Lockstep) else service).overhead_s == 0
+
+
 def test_the_command_prints_them_all(capsys):
     """Claim: without options the three runs, their verdicts and what they were fitted to; exit code 0 either way."""
     assert main(["validate", "vllm-logs", "--json"]) == 0
@@ -46,7 +55,8 @@ def test_the_command_prints_them_all(capsys):
     assert document["targets"] == dict(TARGETS)
     assert (document["targets_met"], document["targets_in_all"]) == (9 - len(MISSED), 9)
     for run in document["runs"]:
-        assert run["calibrated"] == "kernel profiles only, no constant was fitted to a run"
+        assert "kernel profiles only, no constant fitted to a run" in run["calibrated"]
+        assert "decided with these runs in view" in run["calibrated"]
         assert {"running", "waiting", "in_system"} <= set(run["curves"]["measured"])
         assert run["metrics"]["tpot"]["published_error"] is not None
     assert main(["validate", "vllm-logs"]) == 0

@@ -9,14 +9,14 @@ import pytest
 from experiments.validation.ahead import OneStepAhead
 from experiments.validation.alternatives import alternatives
 from experiments.validation.comparison import Comparison, compare
-from experiments.validation.curves import curves
+from experiments.validation.curves import MOST_POINTS, curves
 from experiments.validation.replay import replay
 from experiments.validation.request_log import read_request_log
 from experiments.validation.settings import EngineSettings
 from orsched.catalogue import hardware
 from orsched.engine.simulation import simulate
 from orsched.errors import InputError
-from orsched.service import Curve, Grid, Lockstep, Tabulated
+from orsched.service import Curve, Grid, Hinged, Lockstep, Tabulated
 from orsched.workloads import Workload, workload
 
 ENTRY = hardware("llama3.1-8b/rtx4090")
@@ -98,7 +98,45 @@ def test_leaving_the_calibrated_range_is_said():
     narrow = replace(ENTRY, valid_range={"num_seqs": (1, 3), "prompt_tokens": (1, 4096)})
     beyond = replay(log, narrow, SERVERS["few seats"]).beyond
     assert len(beyond) == 1
-    assert beyond[0].startswith("batches had num_seqs from 1 to 8; llama3.1-8b/rtx4090 was calibrated from 1 to 3")
+    assert beyond[0].startswith("num_seqs from 1 to 8: llama3.1-8b/rtx4090 was calibrated from 1 to 3")
+
+
+def alone_on(entry, tmp_path, settings, output_tokens=2000):
+    """Replay of one request of 100 prompt tokens on an idle server."""
+    (tmp_path / "one.csv").write_text(
+        f"input_tokens,output_tokens,queued_s,first_token_s,last_token_s\n100,{output_tokens},0,1,60\n"
+    )
+    return replay(read_request_log(tmp_path / "one.csv"), entry, settings)
+
+
+def test_growth_between_decisions_is_seen(tmp_path):
+    """Claim: the last of 1,999 decode iterations in one epoch reads 2,098 tokens, and that is what leaves the range."""
+    narrow = replace(ENTRY, valid_range={"kv_tokens": (0, 1000)})
+    found = alone_on(narrow, tmp_path, SERVERS["few seats"])
+    assert found.recorder.reach["kv_tokens"] == (100, 100 + 1998)
+    assert found.beyond == ("kv_tokens from 100 to 2,098: llama3.1-8b/rtx4090 was calibrated from 0 to 1,000 and "
+        "extrapolates beyond",)  # fmt: skip
+
+
+def test_idle_instances_share_the_memory(tmp_path):
+    """Claim: one request on one of four ranks uses a quarter of the share of the KV memory that it uses alone."""
+    one, four = (
+        alone_on(ENTRY, tmp_path, EngineSettings(8, 512, num_gpu_blocks=600, data_parallel=ranks)) for ranks in (1, 4)
+    )
+    times_s = np.arange(1.0, 20.0)
+    assert one.recorder.kv_share(times_s).max() > 0
+    np.testing.assert_allclose(four.recorder.kv_share(times_s), one.recorder.kv_share(times_s) / 4)
+
+
+def test_a_curve_has_so_many_points_at_most(tmp_path):
+    """Claim: of two days without a report, points every 18 s up to the end; of a minute, one a second."""
+    line = "input_tokens,output_tokens,queued_s,first_token_s,last_token_s\n100,20,0,1,{}\n"
+    for last_s, step_s in ((172_800, 18), (60, 1)):
+        (tmp_path / "two.csv").write_text(line.format(last_s))
+        found = curves(replay(read_request_log(tmp_path / "two.csv"), ENTRY, SERVERS["few seats"]), None)
+        assert len(found.t_s) <= MOST_POINTS
+        assert np.diff(found.t_s) == pytest.approx(step_s)
+        assert found.t_s[-1] >= last_s
 
 
 def test_deciding_one_step_ahead_only_delays():
@@ -138,14 +176,46 @@ def test_a_skew_can_be_left_out():
         assert len(found) == (4 if ranks == 1 else 6)
 
 
+def test_a_linear_skew_can_be_left_out_too():
+    """Claim: a hinged entry with a skew has the alternative without; one without a skew does not."""
+    for share, there in ((0.2, True), (0.0, False)):
+        entry = replace(ENTRY, service=Hinged(0.01, 3e-5, 4e-5, 1e-7, kv_skew_share=share))
+        found = {other.name: other for other in alternatives(EngineSettings(8, 512), entry)}
+        assert ("contexts of a batch count as equal (no skew)" in found) == there
+        if there:
+            even = found["contexts of a batch count as equal (no skew)"].entry.service
+            assert even.kv_skew(4) == 0
+
+
+@pytest.mark.parametrize("requests", [200, 300])
+def test_the_interval_covers_the_true_error(requests):
+    """Claim: of independent lognormal times with a true error of 5%, about nine in ten of the 95% intervals hold it."""
+    hits = 0
+    for seed in range(120):
+        draws = np.random.default_rng(seed)
+        measured = draws.lognormal(0.0, 1.0, requests)
+        simulated = 1.05 * measured * draws.lognormal(-0.045, 0.3, requests)  # of mean 1
+        low, high = Comparison("latency", measured, simulated).interval
+        assert low < high
+        hits += low <= 0.05 <= high
+    assert 0.84 * 120 <= hits <= 0.99 * 120
+
+
+def test_too_few_requests_have_no_interval():
+    """Claim: below ten blocks of 20 requests none is given, in place of one that is too short or has no width."""
+    times = np.random.default_rng(0).lognormal(size=199)
+    for n in (1, 20, 21, 60, 199):
+        assert Comparison("latency", times[:n], 1.1 * times[:n]).interval is None
+        assert Comparison("latency", times[:n], 1.1 * times[:n]).to_json()["error_interval"] is None
+
+
 def test_statistics_by_hand():
     """Claim: the error, the mean absolute error and the percentiles are those of the definitions."""
     found = Comparison("tpot", np.array([1.0, 2.0, 3.0, 4.0]), np.array([1.0, 2.5, 3.0, 4.5]))
     assert found.error == pytest.approx(0.1)
     assert found.mean_absolute == pytest.approx(0.25)
     assert found.statistics["p50"] == (2.0, 2.5)
-    low, high = found.interval
-    assert low <= found.error <= high
+    assert found.interval is None
     assert not found.met
     assert Comparison("ttft", np.ones(3), np.ones(3)).correlation is None
 
@@ -159,6 +229,7 @@ def test_statistics_by_hand():
         {"num_gpu_blocks": 1},
         {"block_size": 0},
         {"data_parallel": 0},
+        {"data_parallel": 1025},
     ],
 )
 def test_settings_that_no_engine_has_are_refused(wrong):

@@ -127,6 +127,29 @@ def test_too_large_a_log_is_refused(log_file):
             read_request_log(log_file, limits=limits)
 
 
+@pytest.mark.parametrize(
+    "stamps",
+    ["5000000,5500000,6500000", "5,5.5,1787267980"],
+    ids=["microseconds", "one stamp is an epoch"],
+)
+def test_times_over_months_are_refused(stamps, tmp_path, capsys):
+    """Claim: exit 2 and one line that asks for the unit, before a point per second of years is made."""
+    header = "input_tokens,output_tokens,queued_s,first_token_s,last_token_s"
+    path = write(tmp_path / "log.csv", header, "100,3,1.0,1.5,2.0", f"100,3,{stamps}")
+    assert main(["validate", "vllm-logs", "--log", str(path), *SERVER]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert "over 30 days is not read: are the times seconds, not milliseconds" in err
+
+
+def test_ties_are_not_broken_by_what_was_measured(tmp_path):
+    """Claim: of two requests queued at once the shorter comes first, whichever was answered first."""
+    header = "input_tokens,output_tokens,queued_s,first_token_s,last_token_s"
+    for first, second in (("1.5", "1.7"), ("1.7", "1.5")):
+        path = write(tmp_path / "log.csv", header, f"200,3,1.0,{first},2.0", f"100,3,1.0,{second},2.0")
+        assert read_request_log(path).input_tokens.tolist() == [100, 200]
+
+
 def test_bundled_logs_are_the_traces_with_stamps():
     """Claim: three runs of 300 requests, the same lengths as the bundled traces, queued within 0.25 s of arrival."""
     from orsched.workloads import workload

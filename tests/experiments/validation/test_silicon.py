@@ -1,5 +1,6 @@
 """Measured serving points: the closed loop, what is predicted, and the errors that are told."""
 
+import io
 import json
 from dataclasses import replace
 
@@ -9,8 +10,10 @@ import pytest
 from closed_loop_simulation import simulate_tokens
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 
 from experiments.cli import main
+from experiments.validation.error_report import bound_lines, errors_json, errors_table
 from experiments.validation.group_errors import group_errors
 from experiments.validation.shares import Shares, fit_shares, leave_groups_out
 from experiments.validation.silicon import Assumptions, validate_silicon
@@ -113,6 +116,47 @@ def test_planted_shares_are_found_in_the_other_groups():
         assert found == pytest.approx(planted, rel=1e-2)
     with pytest.raises(InputError, match="at least two"):
         leave_groups_out(predict, measured, np.array(["a"] * 8))
+
+
+def test_shares_at_their_bounds_are_told():
+    """Claim: a fit to times shorter than any share allows ends at the peak, and says so in JSON and in a line."""
+    assert Shares(0.5, 0.7, 1e-3).at_bound == ()
+    assert Shares(0.995, 0.02, 1e-6).at_bound == ("compute", "memory", "overhead_s")
+    shares = {"gpu": {"x": Shares(0.5, 1.0, 1e-3), "y": Shares(0.5, 0.9, 1e-3)}}
+    assert bound_lines(shares) == ("at a bound of the fit, no achieved share: memory 1 without gpu x",)
+    found = errors_json(pd.DataFrame(), shares)["fitted_to_the_others"]["gpu"]
+    assert (found["x"]["at_bound"], found["y"]["at_bound"]) == (["memory"], [])
+
+    def predict(shares, chosen):
+        return np.full(chosen.sum(), 1e-3 / shares.memory + shares.overhead_s)
+
+    every = np.ones(4, bool)
+    assert "memory" in fit_shares(predict, np.full(4, 1e-4), every).at_bound
+
+
+def test_the_table_fits_a_terminal():
+    """Claim: at 80 columns no line is wrapped and every group and number can be read."""
+    points = pd.DataFrame({"tensor_parallel": [16, 2], "a_long_column": ["deepseek-v3", "llama3-70b"]})
+    for name in ("prompt", "token"):
+        points = points.assign(**{f"{name}_s": 1.0, f"{name}_predicted_s": [9.5, 0.4]})
+    errors = group_errors(points, list(points.columns[:2]), ("prompt", "token"))
+    errors = pd.concat([errors.assign(predictor=name) for name in ("datasheet", "hinged, held-out batch size")])
+    console = Console(width=80, file=io.StringIO())
+    console.print(errors_table(errors))
+    lines = console.file.getvalue().splitlines()
+    assert len(lines) == 2 + 2 * (1 + 5)
+    assert sum("…" in line for line in lines) == 0
+    assert sum("a long column deepseek-v3" in line and "850.0%" in line for line in lines) == 2
+
+
+@pytest.mark.parametrize("command", ["silicon", "batch-times"])
+def test_a_file_in_place_of_the_folder_is_refused_at_once(command, tmp_path, capsys):
+    """Claim: exit 2 and one line before any point is predicted."""
+    (tmp_path / "file").write_text("")
+    assert main(["validate", command, "--out", str(tmp_path / "file")]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert "is a file, not a folder" in err
 
 
 def test_errors_by_group_are_those_of_a_small_table():

@@ -103,6 +103,36 @@ def test_other_assumptions_are_replayed_too(log_file, capsys):
     assert all(set(errors) == {"ttft", "tpot", "latency"} for errors in others.values())
 
 
+def test_milliseconds_are_doubted(log_file, tmp_path, capsys):
+    """Claim: a log in milliseconds gives a warning for each metric, on standard error and in the JSON; in s, none."""
+    frame = pd.read_csv(log_file)
+    times = [name for name in frame if name.endswith("_s")]
+    frame[times] = 1000 * frame[times]
+    frame.to_csv(tmp_path / "ms.csv", index=False)
+    for path, doubts in ((log_file, 0), (str(tmp_path / "ms.csv"), 3)):
+        code, out, err = validate(capsys, "--log", path, *SERVER, "--num-gpu-blocks", "2588", "--json")
+        assert code == 0
+        warnings = [warning for warning in json.loads(out)["runs"][0]["warnings"] if "is the log in seconds" in warning]
+        assert len(warnings) == doubts
+        assert all(warning in " ".join(err.split()) for warning in warnings)
+
+
+@pytest.mark.parametrize(
+    ("row", "missing"), [("100,1,0,0.5,0.5", "tpot"), ("100,3,0,0,1", "ttft")], ids=["one token", "no time"]
+)
+def test_metrics_do_not_vanish(row, missing, tmp_path, capsys):
+    """Claim: what no request has, or was measured as 0, is null in the JSON, and a warning says so."""
+    path = tmp_path / "log.csv"
+    path.write_text(f"input_tokens,output_tokens,queued_s,first_token_s,last_token_s\n{row}\n", encoding="utf-8")
+    code, out, err = validate(capsys, "--log", str(path), *SERVER, "--json")
+    assert code == 0
+    (run,) = json.loads(out)["runs"]
+    assert {name for name, metric in run["metrics"].items() if metric is None} == {missing}
+    assert list(run["metrics"]) == ["ttft", "tpot", "latency"]
+    assert any(warning.startswith(f"{missing} is not compared") for warning in run["warnings"])
+    assert f"{missing} is not compared" in err
+
+
 LOG = ["--log", "LOG"]
 BAD = {
     "no hardware": ([*LOG, *SERVER[2:]], "--log needs --hardware"),
@@ -131,7 +161,14 @@ def test_bad_input_is_one_line(case, log_file, capsys):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--max-num-seqs", "0"], ["--num-gpu-blocks", "1"], ["--data-parallel", "x"], ["--block-size", "0"]]
+    "arguments",
+    [
+        ["--max-num-seqs", "0"],
+        ["--num-gpu-blocks", "1"],
+        ["--data-parallel", "x"],
+        ["--block-size", "0"],
+        ["--data-parallel", "1025"],
+    ],
 )
 def test_numbers_out_of_range_are_refused(arguments, log_file, capsys):
     """Claim: an option's own check: exit 2."""

@@ -7,9 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from instances import AFFINE, HINGED, LOCKSTEP, TABULATED
 
+from orsched.devices import chip, model_config
 from orsched.errors import InputError
 from orsched.hardware_file import hardware_from_toml
 from orsched.service import Batch, Lockstep, OperatingPoint, PowerLaw, Scaling
+from orsched.service.roofline import Roofline
 
 groups = st.builds(Lockstep, st.sampled_from([AFFINE, HINGED, TABULATED, LOCKSTEP]), st.integers(1, 16))
 batches = st.builds(
@@ -58,7 +60,7 @@ def test_one_rank_is_the_service_itself():
 
 
 def test_power_and_operating_points():
-    """Claim: power is the whole group's; another point moves every rank and the power law; a rank's own is refused."""
+    """Claim: power is the whole group's law, or that of every rank; another point moves the ranks and the law."""
     law = PowerLaw(200, 1, 0, 0, 0, 1000)
     group = Lockstep(replace(AFFINE, scaling=Scaling(saturation_share=0.5)), 2, law)
     batch, slow = Batch(num_seqs=4, kv_tokens=400), OperatingPoint(clock_share=0.5)
@@ -66,8 +68,25 @@ def test_power_and_operating_points():
     assert group.at(OperatingPoint()) is group
     assert group.at(slow) == Lockstep(group.service.at(slow), 2, law.at(slow))
     assert LOCKSTEP.power_w(batch) is None
-    with pytest.raises(InputError, match="give the power of the whole group"):
-        Lockstep(replace(AFFINE, power=law), 2)
+    powered = replace(AFFINE, power=law)
+    assert Lockstep(powered, 2).power_w(batch) == 2 * powered.power_w(Batch(num_seqs=2, kv_tokens=200))
+
+
+@given(st.integers(2, 8), st.integers(0, 12), st.integers(1, 4000), st.lists(st.integers(1, 600), max_size=3))
+def test_minorants_hold_where_ranks_idle(ranks, seqs, context, prompts):
+    """Claim: fewer decodes than ranks leave the fullest with one, and no minorant exceeds the time, of experts too."""
+    if not seqs and not prompts:
+        return
+    rank = Roofline(chip("h200-sxm"), model_config("deepseek-v3"), 8)
+    attention = sum(p * p / 2 for p in prompts)
+    batch = Batch(sum(prompts), attention, 0, seqs, seqs * context)
+    group = Lockstep(rank, ranks)
+    for m in group.affine_minorants():
+        value = m.base_s + m.prompt_token_s * batch.prompt_tokens + m.sequence_s * seqs + m.kv_token_s * seqs * context
+        assert value + m.chunk_attention_s * attention <= group.iteration_s(batch) * (1 + 1e-12)
+    if seqs:
+        alone = Batch(num_seqs=seqs, kv_tokens=seqs * context)
+        assert group.decode_curve(seqs)(seqs * context) == pytest.approx(group.iteration_s(alone), rel=1e-12)
 
 
 @pytest.mark.parametrize("ranks", [0, 1.5, True, 5000])

@@ -43,6 +43,12 @@ def test_catalogue_minorants_never_exceed_the_iteration_time(name, batch):
         assert value(minorant, batch) <= service.iteration_s(batch) * (1 + 1e-12)
 
 
+@pytest.mark.parametrize("name", hardware_names())
+def test_bounds_know_that_an_iteration_takes_time(name):
+    """Claim: every entry has a minorant with a positive base, without which several bounds do not exist."""
+    assert max(m.base_s for m in hardware(name).service.affine_minorants()) > 0
+
+
 @pytest.mark.parametrize("name", SERVICE_MODELS)
 @given(batch=batches)
 def test_minorants_never_exceed_the_iteration_time(name, batch):
