@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from orsched.service import PiecewiseLinear
+from orsched.service import Batch, PiecewiseLinear
 
 
 @dataclass(slots=True)
@@ -32,12 +32,10 @@ class Integrals:
         """Nothing ran between two times while `resident` KV tokens stayed cached."""
         self.kv_token_s += resident * (to_s - from_s)
 
-    def iteration(
-        self, duration_s: float, requests: int, resident: int, prompt_tokens: int, seqs: int, kv_read: int
-    ) -> None:
+    def iteration(self, duration_s: float, requests: int, resident: int, batch: Batch) -> None:
         """One iteration of `requests` requests that left `resident` KV tokens cached.
 
-        What it worked on (`prompt_tokens`, and `seqs` decodes that read `kv_read` tokens) counts for energy only.
+        What it worked on, `batch`, counts for energy only.
         """
         self.busy_s += duration_s
         self.batch_s += requests * duration_s

@@ -82,6 +82,7 @@ class Stream:
         self._start_s = 0.0
         self._steps = 0
         self._prompt_tokens = 0
+        self._mixed = Batch()
         self._chunks: tuple[Chunk, ...] = ()
         self._cohorts: list[Cohort] = []
         self._seqs = 0
@@ -230,8 +231,8 @@ class Stream:
         ledger.grow(blocks)
         if instance.retained is not None:
             instance.retained.take(ledger.used_blocks - used)
-        batch = Batch(prompt, attention, past_total, self._seqs, self._kv, self._longest)
-        self.end_s = now_s + self._service.iteration_s(batch)
+        self._mixed = Batch(prompt, attention, past_total, self._seqs, self._kv, self._longest)
+        self.end_s = now_s + self._service.iteration_s(self._mixed)
 
     def _start_decode(self, plan: Plan, now_s: float) -> None:
         seqs = self._seqs
@@ -323,7 +324,7 @@ class Stream:
         if chunks:
             resident = instance.resident_tokens + seqs + self._prompt_tokens
             duration_s, requests = end_s - self._start_s, seqs + len(chunks)
-            self.integrals.iteration(duration_s, requests, resident, self._prompt_tokens, seqs, self._kv)
+            self.integrals.iteration(duration_s, requests, resident, self._mixed)
         else:
             curve, resident = self._curves[seqs], instance.resident_tokens
             self.integrals.decode(curve, self._kv_timed, seqs, steps, resident, self._kv)

@@ -73,7 +73,7 @@ def test_every_key_of_the_json_is_described():
 def test_exit_codes_and_file_endings_are_those_of_the_code():
     """Claim: the page names every exit code and every ending that --output takes."""
     codes = {int(code) for code in re.findall(r"^\| (\d+) \|", PAGE, flags=re.MULTILINE)}
-    assert codes == {0, 1, entry.BAD_INPUT, entry.INTERRUPTED}
+    assert codes == {0, 1, entry.BAD_INPUT, entry.INTERRUPTED, entry.UNREAD}
     for ending in WRITERS:
         assert f"`{ending}`" in sections()["gap-table"]
 

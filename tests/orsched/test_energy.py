@@ -10,6 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from instances import SERVICE_MODELS, build, policy_names, random_workload, seeds, services, tight_hardware
 
+import policies
 from fluid.fleets import Phase
 from orsched import Fleet, Hardware, Workload, hardware, load_run, measure, save_run, simulate
 from orsched.energy import ChipEnergy, ClockLaw
@@ -93,12 +94,71 @@ def test_metered_decodes_sum_the_law_of_each_iteration(pieces, kv, seqs, steps, 
         intercepts.append(intercepts[-1] + (slopes[k] - slopes[k + 1]) * at)
     curve = PiecewiseLinear(intercepts, slopes, breaks)
     law = replace(LAW, most_w=most)
-    meter, timed = MeteredIntegrals(law=law), kv + 3.5
+    meter, timed = integrals_for(Affine(0.1, 0.0, 0.0, 0.0, power=law)), kv + 3.5
+    assert isinstance(meter, MeteredIntegrals)
     meter.decode(curve, timed, seqs, steps, kv, kv)
     times = [curve(timed + n * seqs) for n in range(steps)]
     each = [law.energy_j(Batch(num_seqs=seqs, kv_tokens=kv + n * seqs), t) for n, t in enumerate(times)]
     assert meter.busy_s == pytest.approx(sum(times))
     assert meter.energy_j(meter.busy_s) == pytest.approx(sum(each), rel=1e-9)
+
+
+ROOFLINES = ("llama3-8b/h100-sxm", "llama3-8b/l4", "deepseek-v3/h200-sxm-tp8", "llama3-70b/mi300x")
+
+
+def _limited_roofline(name, share):
+    """Return a roofline entry whose power limit is a share of the way from idling to its own."""
+    entry = hardware(name)
+    power = entry.service.power
+    limited = replace(power, most_w=power.idle_w + share * (power.most_w - power.idle_w))
+    return replace(entry, service=replace(entry.service, power=limited), kv_capacity_tokens=8_000)
+
+
+@given(
+    st.sampled_from(ROOFLINES),
+    st.sampled_from([0.2, 0.45, 1.0]),
+    st.integers(0, 20_000),
+    st.integers(1, 300),
+    st.integers(1, 200),
+    st.lists(st.tuples(st.integers(1, 4_000), st.integers(0, 8_000)), min_size=1, max_size=3),
+)
+def test_rooflines_are_metered_by_the_watts_they_state(name, share, kv, seqs, steps, chunks):
+    """Claim: an epoch of decodes and a mixed iteration cost `Roofline.power_w` of each iteration times its duration,
+    with mixtures of experts, attention of chunks and a limit that binds."""
+    service = _limited_roofline(name, share).service
+    decodes = [Batch(num_seqs=seqs, kv_tokens=kv + n * seqs) for n in range(steps)]
+    prompt = sum(p for p, _ in chunks)
+    mixed = Batch(prompt, sum(p * (past + 0.5 * p) for p, past in chunks), sum(past for _, past in chunks), seqs, kv)
+    meter = integrals_for(service)
+    meter.decode(service.decode_curve(seqs), kv, seqs, steps, kv, kv)
+    meter.iteration(service.iteration_s(mixed), seqs + len(chunks), kv + prompt, mixed)
+    each = [service.power_w(batch) * service.iteration_s(batch) for batch in (*decodes, mixed)]
+    assert meter.energy_j(meter.busy_s) == pytest.approx(math.fsum(each), rel=1e-9)
+
+
+@settings(max_examples=30)
+@given(st.sampled_from(ROOFLINES), st.sampled_from([0.2, 0.45, 1.0]), policy_names, seeds)
+def test_energy_of_rooflines_is_exact_over_epochs(name, share, policy, seed):
+    """Claim: epochs of length one give the same energy of a run on a roofline to 1e-9, between idling and the limit."""
+    entry = _limited_roofline(name, share)
+    fleet, workload = Fleet.single(entry), random_workload(seed)
+    batcher = build(policy, workload, fleet)
+    assume(batcher is not None)
+    run = simulate(workload, fleet, batcher, seed=3)
+    one = simulate(workload, fleet, batcher, seed=3, epoch_limit=1)
+    assert run.energy_j == pytest.approx(one.energy_j, rel=1e-9)
+    power = entry.service.power
+    assert power.idle_w < run.energy_j[0] / run.makespan_s <= power.most_w * (1 + 1e-12)
+
+
+def test_energy_of_a_roofline_by_hand():
+    """Claim: one request costs its prefill and its decodes at the watts of the roofline, joules by its operations."""
+    entry = hardware("llama3-8b/h100-sxm")
+    fleet, workload = Fleet.single(entry), Workload.of([0.0], [1_000], [3])
+    run = simulate(workload, fleet, policies.build("vllm-v1", workload, fleet))
+    service = entry.service
+    batches = [Batch(1_000, 500_000), Batch(num_seqs=1, kv_tokens=1_000), Batch(num_seqs=1, kv_tokens=1_001)]
+    assert run.energy_j[0] == pytest.approx(sum(service.power_w(b) * service.iteration_s(b) for b in batches), rel=1e-9)
 
 
 def test_what_has_no_law_has_no_energy():

@@ -83,7 +83,7 @@ def test_by_hand():
 
 
 def test_names_and_order():
-    """`measure` returns exactly the names of METRICS, in that order; SLO metrics only with an SLO, energy only where known."""
+    """`measure` returns the names of METRICS in that order; SLO metrics only with an SLO, energy only where known."""
     metered = replace(BY_HAND, energy_j=np.ones_like(BY_HAND.busy_s))
     without_gaps = [name for name in METRICS if not name.startswith("itl_p")]
     assert list(measure(metered, SLO(1.0, 1.0))) == without_gaps

@@ -56,9 +56,13 @@ class DevicePower:
         above = chip.tdp_w - idle
         return cls(gpus * idle, gpus * chip.tdp_w, above / flops_s, MEMORY_SHARE * above / bytes_s)
 
-    def power_w(self, flops: float, moved_bytes: float, iteration_s: float) -> float:
-        """Mean power of an iteration; `flops` and `moved_bytes` of the whole group."""
-        return min(self.most_w, self.idle_w + (self.flop_j * flops + self.byte_j * moved_bytes) / iteration_s)
+    def work_j(self, flops: float, moved_bytes: float) -> float:
+        """Joules of an iteration beyond idling, without the limit; `flops` and `moved_bytes` of the whole group."""
+        return self.flop_j * flops + self.byte_j * moved_bytes
+
+    def power_w(self, work_j: float, iteration_s: float) -> float:
+        """Mean power of an iteration, from its `work_j`."""
+        return min(self.most_w, self.idle_w + work_j / iteration_s)
 
     def at(self, point: OperatingPoint) -> DevicePower:
         """Return the model at another clock; the share of the SMs does not enter."""

@@ -12,7 +12,7 @@ from orsched.service.piecewise import PiecewiseLinear
 from orsched.service.point import FULL, OperatingPoint, Scaling, require_scaling
 from orsched.service.power import PowerLaw
 from orsched.service.roofline.all_reduce import all_reduce
-from orsched.service.roofline.amounts import flops_and_bytes
+from orsched.service.roofline.amounts import added_up, flops_and_bytes
 from orsched.service.roofline.device_power import DevicePower
 from orsched.service.roofline.engine import SharedMemory
 from orsched.service.roofline.expert_time import ExpertTime
@@ -78,7 +78,7 @@ class Roofline:
         if self.dispatch_s is not None:
             check_number(self, "dispatch_s", most=1.0)
         work, experts = transformer_work(self.model, self.tensor_parallel)
-        object.__setattr__(self, "_work", (work, experts))
+        object.__setattr__(self, "_work", (added_up(work), experts))
         object.__setattr__(self, "_times", self._operator_sum(work, experts))
         if self.power is None:
             products = self._engine(self.model.dtype_bytes)
@@ -148,10 +148,18 @@ class Roofline:
             power=self.power and self.power.at(point),
         )
 
+    def work_j(self, batch: Batch) -> float:
+        """Joules for the work of an iteration, of all chips, without static power and limit; 0 where nothing is known.
+
+        Affine in the KV tokens of a given number of decodes.
+        """
+        if isinstance(self.power, DevicePower):
+            flops, moved = flops_and_bytes(self._work[0], self._work[1], batch)
+            return self.power.work_j(self.tensor_parallel * flops, self.tensor_parallel * moved)
+        return 0.0 if self.power is None else self.power.work_j(batch)
+
     def power_w(self, batch: Batch) -> float | None:
         """Mean power over the iteration, watts, of all chips; None where nothing is known."""
         if isinstance(self.power, DevicePower):
-            flops, moved = flops_and_bytes(self._work[0], self._work[1], batch)
-            group = self.tensor_parallel
-            return self.power.power_w(group * flops, group * moved, self.iteration_s(batch))
+            return self.power.power_w(self.work_j(batch), self.iteration_s(batch))
         return None if self.power is None else self.power.power_w(batch, self.iteration_s(batch))

@@ -25,10 +25,12 @@ batches = st.builds(
 
 @given(groups, batches)
 def test_a_group_is_its_rank_with_a_share_of_the_decodes(group, batch):
-    """Claim: the time is a rank's with all prompt tokens and 1/ranks of the decodes; no minorant exceeds it."""
-    share = batch._replace(num_seqs=batch.num_seqs / group.ranks, kv_tokens=batch.kv_tokens / group.ranks)
+    """Claim: the time is a rank's with the one prompt and 1/ranks of the decodes, one at least; no minorant exceeds it."""
+    fullest = max(1, batch.num_seqs / group.ranks) if batch.num_seqs else 0
+    each = batch.kv_tokens / max(1, batch.num_seqs)
     time_s = group.iteration_s(batch)
-    assert time_s == group.service.iteration_s(share)
+    share = batch._replace(num_seqs=fullest, kv_tokens=fullest * each)
+    assert time_s == pytest.approx(group.service.iteration_s(share), rel=1e-12)
     for m in group.affine_minorants():
         decodes = m.sequence_s * batch.num_seqs + m.kv_token_s * batch.kv_tokens
         prompts = m.prompt_token_s * batch.prompt_tokens + m.chunk_attention_s * batch.chunk_attention
