@@ -59,9 +59,9 @@ def possible_extrapolation(hardware: Hardware, workload: Workload) -> tuple[str,
     if not hardware.valid_range:
         return ()
     held = int((workload.input_tokens + workload.output_tokens - 1).sum())
-    reach = {
-        "num_seqs": (0.0, float(min(hardware.max_num_seqs, len(workload)))),
-        "kv_tokens": (0.0, float(min(hardware.kv_capacity_tokens, held))),
-        "prompt_tokens": (0.0, float(workload.input_tokens.max())),
+    most = {
+        "num_seqs": float(min(hardware.max_num_seqs, len(workload))),
+        "kv_tokens": float(min(hardware.kv_capacity_tokens, held)),
+        "prompt_tokens": float(workload.input_tokens.max()),
     }
     return outside(hardware, reach)

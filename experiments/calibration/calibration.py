@@ -53,6 +53,8 @@ class Calibration:
         What to know, in addition to the notes of the profile.
     ranks : int
         Replicas in lockstep that one instance consists of.
+    overhead_s : float
+        Seconds an iteration that end-to-end points added to the model.
     range_columns : tuple of str
         Batch fields whose range is stated.
     """
@@ -63,6 +65,7 @@ class Calibration:
     cross_checks: tuple[CrossCheck, ...] = ()
     notes: tuple[str, ...] = ()
     ranks: int = 1
+    overhead_s: float = 0.0
     range_columns: tuple[str, ...] = _RANGE_COLUMNS
 
     def ranges(self) -> dict[str, list[int]]:

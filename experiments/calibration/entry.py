@@ -12,6 +12,7 @@ from experiments.calibration.calibration import Calibration
 from experiments.calibration.profile import Profile
 from experiments.calibration.toml_text import toml_text
 from orsched.atomic import write_text
+from orsched.errors import InputError
 from orsched.hardware_file import MOST_BYTES, hardware_from_toml
 
 KERNELS_ONLY = (
@@ -64,7 +65,7 @@ class Instance:
 def entry_of(profile: Profile, found: Calibration, instance: Instance) -> dict[str, Any]:
     """Return the content of a hardware file."""
     said = [*profile.notes, *found.notes, *instance.notes]
-    if profile.kernels is not None and found.ranks == 1 and not _overhead(found):
+    if profile.kernels is not None and found.ranks == 1 and not found.overhead_s:
         said.insert(0, KERNELS_ONLY)
     tables = found.tables()
     prose = {
@@ -87,10 +88,6 @@ def entry_of(profile: Profile, found: Calibration, instance: Instance) -> dict[s
     return {**{name: value for name, value in prose.items() if value != ""}, **tables}
 
 
-def _overhead(found: Calibration) -> float:
-    return float(getattr(found.service, "overhead_s", 0.0))
-
-
 def entry_name(model: str, gpu: str, tensor_parallel: int) -> str:
     """Return the catalogue name ``model/gpu[-tpN]`` of a group."""
     plain = re.sub(r"-(hf|instruct|chat)$", "", model.rpartition("/")[2].lower()).replace("llama-", "llama")
@@ -108,7 +105,8 @@ def write_entry(path: Path, entry: Mapping[str, Any]) -> None:
     """
     text = toml_text(entry)
     hardware_from_toml(text, str(path))
-    assert len(text.encode()) <= MOST_BYTES
+    if len(text.encode()) > MOST_BYTES:
+        raise InputError(f"{path.name}: the entry has {len(text.encode()):,} bytes, more than {MOST_BYTES:,} are not read back")
     write_text(path, text)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from orsched.checks import shown
 from orsched.errors import InputError
 
 
@@ -139,6 +140,10 @@ _NO_PROFILES = {
     "ttft_s": "end-to-end points, not a profile of iterations: give them with --points",
     "first_token_s": "a request log, not a profile of iterations: give it with --points",
 }
+MOST_S = 1e4
+"""Longest time that is believed, seconds: nearly three hours for one iteration or batch."""
+_MEANS = ("kv_mean", "kv_tokens_mean", "sm_percent")
+_FROM_ONE = ("tensor_parallel", "num_gpus", "batch_size", "num_heads", "num_kv_heads", "head_dim")
 _OTHER_UNITS = ("_ms", "_us", "_ns", "_msec", "_usec")
 
 
@@ -210,8 +215,13 @@ def checked(table: pd.DataFrame, known: Format, where: str) -> tuple[pd.DataFram
         frame[name] = frame[name].astype(str)
     for name in known.counts:
         _require(frame[name] >= 0, frame, name, "must be zero or more", where)
+        if name not in _MEANS:
+            _require(frame[name] % 1 == 0, frame, name, "must be a whole number", where)
+        if name in _FROM_ONE:
+            _require(frame[name] >= 1, frame, name, "must be at least 1", where)
     for name in known.times:
         _require(frame[name] > 0, frame, name, "a time must be above zero", where)
+        _require(frame[name] <= MOST_S, frame, name, f"a time must be at most {MOST_S:,.0f} s", where)
     keys = [name for name in kept if name not in known.times]
     merged = frame.groupby(keys, sort=False, dropna=False, observed=True)[list(known.times)].median().reset_index()
     if len(merged) < len(frame):
@@ -224,7 +234,7 @@ def _numbers(column: pd.Series, where: str) -> pd.Series:
     bad = ~np.isfinite(numbers)
     if bad.any():
         row = int(np.argmax(bad))
-        raise InputError(f"{where}: row {row + 1}, {column.name} = {column.iloc[row]!r}: must be a finite number")
+        raise InputError(f"{where}: row {row + 1}, {column.name} = {_said(column.iloc[row])}: must be a finite number")
     return numbers
 
 
@@ -232,3 +242,8 @@ def _require(holds: pd.Series, frame: pd.DataFrame, name: str, rule: str, where:
     if not holds.all():
         row = int(np.argmin(holds.to_numpy()))
         raise InputError(f"{where}: row {int(frame.index[row]) + 1}, {name} = {frame[name].iloc[row]:g}: {rule}")
+
+
+def _said(value: object) -> str:
+    """A cell for a message, without numpy's way of writing numbers."""
+    return shown(value.item() if isinstance(value, np.generic) else value)

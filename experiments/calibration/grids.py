@@ -12,8 +12,11 @@ _RATIO = 1.15
 
 
 def along(points: pd.DataFrame, x: str, y: str, at: Floats) -> Floats:
-    """Interpolate `y` over `x` at the points `at`: linear, constant before the first, going on as in the last piece."""
-    order = points.sort_values(x)
+    """Interpolate `y` over `x` at the points `at`: linear, constant before the first, going on as in the last piece.
+
+    Of points with equal `x` the median counts.
+    """
+    order = points.groupby(x, as_index=False)[y].median().sort_values(x)
     known, values = order[x].to_numpy(np.float64), order[y].to_numpy(np.float64)
     found = np.interp(at, known, values)
     if known.size > 1:

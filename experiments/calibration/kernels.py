@@ -41,8 +41,8 @@ class Series:
 
 
 def series(table: pd.DataFrame, x: str, y: str = "time_s", times: float = 1.0) -> Series:
-    """Return `times` times column `y` over column `x`."""
-    order = table.sort_values(x)
+    """Return `times` times column `y` over column `x`; of points with equal `x` the median."""
+    order = table.groupby(x, as_index=False)[y].median().sort_values(x)
     return Series(order[x].to_numpy(np.float64), times * order[y].to_numpy(np.float64))
 
 

@@ -98,12 +98,13 @@ class LeftOut:
     bias: float
 
 
-_KEYS: Mapping[str, Callable[[Sized], str]] = {
+KEYS: Mapping[str, Callable[[Sized], str]] = {
     "gpu": lambda one: one.profile.gpu,
     "model": lambda one: one.shape.name,
     "tensor-parallel": lambda one: str(one.profile.tensor_parallel),
 }
-LEAVE_OUT = tuple(_KEYS)
+"""What a group is left out by: its value of it."""
+LEAVE_OUT = tuple(KEYS)
 """What can be left out."""
 
 
@@ -122,9 +123,9 @@ def leave_out(groups: Sequence[Sized], what: str) -> tuple[LeftOut, ...]:
     InputError
         When there is nothing left to fit.
     """
-    if what not in _KEYS:
+    if what not in KEYS:
         raise InputError(f"--leave-out {what!r}: one of {', '.join(LEAVE_OUT)}")
-    key = _KEYS[what]
+    key = KEYS[what]
     values = sorted({key(one) for one in groups})
     if len(values) < 2:
         raise InputError(f"the profile has one {what} only ({values[0]}): nothing is left to fit when it is left out")
@@ -155,5 +156,6 @@ def _fit(groups: Sequence[Sized]) -> tuple[float, Floats]:
         solved, norm = nnls(triangle[:, :-1], triangle[:, -1])
         if best is None or norm < best[0]:
             best = (float(norm), float(hinge), solved / scale)
-    assert best is not None
+    if best is None:
+        raise InputError("no group is left to fit")
     return best[1], best[2]

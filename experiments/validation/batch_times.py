@@ -14,7 +14,8 @@ from experiments.validation.batch_times_table import batch_times, batches
 from experiments.validation.group_errors import group_errors
 from experiments.validation.shares import Mask, Shares, leave_groups_out, roofline
 from orsched.devices import chip, model_config
-from orsched.service import Batch, OperatingPoint, Scaling, ServiceModel
+from orsched.service import Batch, OperatingPoint, ServiceModel
+from orsched.service.roofline.from_file import chip_scaling
 from orsched.work import Floats
 
 QUANTITIES = ("prompt", "token")
@@ -88,10 +89,7 @@ def _service(row: Any, shares: Shares | None, made: dict[Any, ServiceModel]) -> 
     key = (row.gpu, row.model, row.tensor_parallel, row.sm_percent, shares)
     if key not in made:
         device = chip(row.gpu)
-        scaling = None
-        if row.sm_percent < 100:
-            assert device.saturation_share is not None
-            scaling = Scaling(device.saturation_share, source="the chip's file")
+        scaling = chip_scaling(device) if row.sm_percent < 100 else None
         whole = roofline(device, model_config(row.model), row.tensor_parallel, shares, scaling)
         made[key] = whole.at(OperatingPoint(sm_share=row.sm_percent / 100))
     return made[key]

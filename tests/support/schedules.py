@@ -64,6 +64,15 @@ def random_schedule(workload, fleet, seed):
     return first, done
 
 
+def _perhaps_preempt(residents, keeps, rng, cached, kept):
+    """Now and then somebody loses its KV, or keeps any prefix of it."""
+    if residents and rng.random() < (0.4 if keeps else 0.1):
+        leaver = rng.choice(residents)
+        if keeps:
+            kept[leaver] = rng.choice([0, cached[leaver], rng.randint(0, cached[leaver])])
+        cached[leaver] = 0
+
+
 def _run_instance(workload, hw, mine, rng, greed, first, done):
     arrival, inputs, outputs = (c.tolist() for c in (workload.arrival_s, workload.input_tokens, workload.output_tokens))
     cached, emitted, kept = (dict.fromkeys(mine, 0) for _ in range(3))
@@ -78,11 +87,7 @@ def _run_instance(workload, hw, mine, rng, greed, first, done):
         calm = rounds > 200
         ready = [i for i in mine if arrival[i] <= now and emitted[i] < outputs[i]]
         residents = [i for i in ready if cached[i]]
-        if residents and not calm and rng.random() < (0.4 if hw.keeps_preempted_kv else 0.1):
-            leaver = rng.choice(residents)
-            if hw.keeps_preempted_kv:
-                kept[leaver] = rng.choice([0, cached[leaver], rng.randint(0, cached[leaver])])
-            cached[leaver] = 0
+        _perhaps_preempt([] if calm else residents, hw.keeps_preempted_kv, rng, cached, kept)
         rng.shuffle(ready)
         if calm:
             ready.sort(key=lambda i: -cached[i])
@@ -122,11 +127,16 @@ def _run_instance(workload, hw, mine, rng, greed, first, done):
             cached[i] += tokens
             if decoding or cached[i] == inputs[i] + emitted[i]:
                 emitted[i] += 1
-                if emitted[i] == 1:
-                    first[i] = now
+                _stamp(i, emitted[i], outputs[i], now, first, done)
                 if emitted[i] == outputs[i]:
-                    done[i] = now
                     cached[i] = 0
+
+
+def _stamp(i, emitted, outputs, now, first, done):
+    if emitted == 1:
+        first[i] = now
+    if emitted == outputs:
+        done[i] = now
 
 
 def best_value(workload, fleet, objective):

@@ -8,7 +8,7 @@ import pandas as pd
 from experiments.calibration.formats import AIC_COMM
 from experiments.calibration.kernels import Series, series
 from experiments.calibration.readers.tables import Tables
-from experiments.calibration.request import Wanted, plain_gpu
+from experiments.calibration.request import Wanted, spelling_of
 from orsched.errors import InputError
 
 _GRAPH = "vLLM_custom_graph"
@@ -55,7 +55,7 @@ def gather_and_scatter(tables: Tables, wanted: Wanted) -> tuple[Series, str]:
 def _of_gpu(tables: Tables, wanted: Wanted) -> pd.DataFrame:
     table = tables.one(AIC_COMM, " for the collectives")
     name = wanted.collectives_gpu or wanted.gpu
-    found = table[table["gpu"].map(plain_gpu) == plain_gpu(name)]
+    found = table[table["gpu"] == spelling_of(name, table["gpu"], AIC_COMM.name)]
     if found.empty:
         known = ", ".join(sorted(table["gpu"].unique()))
         raise InputError(

@@ -7,9 +7,11 @@ import pandas as pd
 
 from experiments.calibration.formats import V0_ATTENTION, V0_LAYERS
 from experiments.calibration.kernels import Kernels, Series, series
+from experiments.calibration.peaks import peaks_of
 from experiments.calibration.profile import Profile
 from experiments.calibration.readers.additive import ADDITIVE, attention_rows
 from experiments.calibration.readers.collectives import all_reduces
+from experiments.calibration.readers.required import require_operators
 from experiments.calibration.readers.tables import Tables
 from experiments.calibration.request import Wanted
 from orsched.errors import InputError
@@ -23,7 +25,14 @@ _KEYS = (
     "prompts (so its profiler, flash_attn_varlen_func with kv_len // batch_size keys each); its kernel does not split "
     "long contexts over the GPU, which makes few long decodes slow"
 )
-_DENSE = ("q_proj", "k_proj", "v_proj", "o_proj", "rope", "input_layernorm", "post_layernorm")
+_FULL = (
+    "prompts of this profile attend to all of their keys (its profiler calls the kernel without a causal mask), which "
+    "is up to twice the work of causal attention"
+)
+_PER_SEQUENCE = ("tpu",)
+_FUSED = ("k_proj", "v_proj")
+_OTHERS = ("rope", "input_layernorm", "post_layernorm")
+_KNOWN = ("act_fn", "gate", *_ONCE, *_FUSED, *_OTHERS, _HEAD, _CAUSAL)
 
 
 def read(tables: Tables, wanted: Wanted) -> Profile:
@@ -48,12 +57,16 @@ def read(tables: Tables, wanted: Wanted) -> Profile:
         inside = (reduced.at >= tokens.at[0]) & (reduced.at <= tokens.at[-1])
         tokens = tokens + Series(reduced.at[inside], reduced.values[inside])
     causal = layers[layers["operator"] == _CAUSAL].rename(columns={"tokens": "new_tokens_per_seq"})
-    kernels = Kernels(tokens, series(head, "tokens"), _attention(table, causal, wanted.shape.layers, notes))
+    kernels = Kernels(tokens, series(head, "tokens"), _attention(table, causal, wanted, notes))
     group = (wanted.gpu, wanted.model, wanted.tensor_parallel)
     return Profile(*group, (V0_ATTENTION.name, V0_LAYERS.name), kernels.iterations(), kernels, tuple(notes))
 
 
 def _tokens(layers: pd.DataFrame, wanted: Wanted, notes: list[str]) -> Series:
+    require_operators(V0_LAYERS.name, set(layers["operator"]), _KNOWN, _feed_forward(wanted))
+    fused = [name for name in _FUSED if name not in set(layers["operator"])]
+    if len(fused) == 1:
+        raise InputError(f"{V0_LAYERS.name}: operator {fused[0]!r} is missing")
     total: Series | None = None
     for name, curve in layers.groupby("operator"):
         if name in (_HEAD, _CAUSAL):
@@ -69,7 +82,7 @@ def _tokens(layers: pd.DataFrame, wanted: Wanted, notes: list[str]) -> Series:
         total = part if total is None else total + part
     if total is None:
         raise InputError(f"{V0_LAYERS.name}: no operator by tokens")
-    missing = [name for name in _DENSE if name not in set(layers["operator"])]
+    missing = [name for name in (*_FUSED, *_OTHERS) if name not in set(layers["operator"])]
     if missing:
         notes.append(f"operators {', '.join(missing)} not timed separately: taken as fused into others")
     if any(str(name).startswith(_EXPERT) for name in layers["operator"].unique()):
@@ -93,15 +106,50 @@ def _experts(curve: pd.DataFrame, wanted: Wanted) -> Series:
     return Series(at, shape.expert_layers * awake * one(each))
 
 
-def _attention(table: pd.DataFrame, causal: pd.DataFrame, layers: int, notes: list[str]) -> pd.DataFrame:
+def _feed_forward(wanted: Wanted) -> tuple[tuple[tuple[str, ...], ...], ...]:
+    """Operators without which weights are not read: for each, the sets of names that stand for it."""
+    if wanted.shape.experts:
+        return (("q_proj",),), (("o_proj",),), ((f"{_EXPERT}w1", f"{_EXPERT}w2", f"{_EXPERT}w3"),)
+    return (("q_proj",),), (("o_proj",),), (("gate_proj", "up_proj"), ("gate_up_proj",)), (("down_proj",),)
+
+
+def _attention(table: pd.DataFrame, causal: pd.DataFrame, wanted: Wanted, notes: list[str]) -> pd.DataFrame:
     prefill, decode = table[table["phase"] == "prefill"], table[table["phase"] == "decode"]
-    if (prefill["past_kv_tokens_per_seq"] >= prefill["new_tokens_per_seq"]).all():
-        notes.append(_KEYS)
-        decode = decode.assign(past_kv_tokens_per_seq=decode["past_kv_tokens_per_seq"] // decode["batch_size"])
-        decode = decode[decode["past_kv_tokens_per_seq"] > 0]
+    if _keys_of_the_batch(prefill, wanted.gpu):
+        notes.extend((_KEYS, _FULL))
+        each = decode.assign(past_kv_tokens_per_seq=decode["past_kv_tokens_per_seq"] // decode["batch_size"])
+        counts = ["batch_size", "new_tokens_per_seq", "past_kv_tokens_per_seq"]
+        decode = each[each["past_kv_tokens_per_seq"] > 0].groupby(counts, as_index=False)["time_s"].median()
         past = prefill["past_kv_tokens_per_seq"] - prefill["new_tokens_per_seq"]
         first = causal.assign(past_kv_tokens_per_seq=0.0, batch_size=1.0)
         measured = prefill.assign(past_kv_tokens_per_seq=past)
         longer = first[first["new_tokens_per_seq"] > measured["new_tokens_per_seq"].max()]
         prefill = pd.concat([measured, longer], ignore_index=True)
-    return attention_rows(prefill, decode, layers)
+    return attention_rows(prefill, decode, wanted.shape.layers)
+
+
+def _keys_of_the_batch(prefill: pd.DataFrame, gpu: str) -> bool:
+    """Whether past tokens are all keys of a batch, by the convention of the source: on GPUs they are, on TPUs not.
+
+    The rows cannot tell: a subset of a TPU's looks like a GPU's.
+
+    Raises
+    ------
+    InputError
+        When the device is neither a TPU nor a GPU that is known, or the rows contradict the convention.
+    """
+    if gpu.lower().startswith(_PER_SEQUENCE):
+        return False
+    try:
+        peaks_of(gpu)
+    except InputError:
+        raise InputError(
+            f"{V0_ATTENTION.name}: whether past tokens are keys of the whole batch (as on the source's GPUs) or cached "
+            f"tokens of each sequence (as on its TPU) cannot be told for {gpu!r}, which is not known"
+        ) from None
+    if (prefill["past_kv_tokens_per_seq"] < prefill["new_tokens_per_seq"]).any():
+        raise InputError(
+            f"{V0_ATTENTION.name}: prompts of {gpu} with fewer keys than tokens: past tokens on GPUs are all keys in "
+            "this format"
+        )
+    return True

@@ -8,11 +8,16 @@ from pathlib import Path
 
 from experiments.calibration.formats import (
     AIC_ATTENTION,
+    AIC_COMM,
+    AIC_GEMM,
     ITERATIONS,
     MIXED,
     MUXSERVE,
+    OPERATORS,
+    SKEW,
     SPLITWISE,
     V0_ATTENTION,
+    V0_LAYERS,
     VIDUR,
     Format,
 )
@@ -27,7 +32,7 @@ from experiments.calibration.readers import (
     vidur,
 )
 from experiments.calibration.readers.tables import Tables, read_tables
-from experiments.calibration.request import Wanted, plain_gpu, plain_model
+from experiments.calibration.request import Wanted, plain_model, spelling_of
 from orsched.devices import find_model
 from orsched.errors import InputError
 
@@ -44,6 +49,14 @@ _READERS: Mapping[str, tuple[Format, Callable[[Tables, Wanted], Profile]]] = {
     MUXSERVE.name: (MUXSERVE, muxserve.read),
 }
 """By the format that decides how a set of files is read; the first that is there."""
+
+_BESIDE: Mapping[str, tuple[Format, ...]] = {
+    MIXED.name: (OPERATORS, SKEW, AIC_COMM),
+    V0_ATTENTION.name: (V0_LAYERS, AIC_COMM),
+    VIDUR.name: (AIC_ATTENTION, AIC_GEMM, AIC_COMM),
+    AIC_ATTENTION.name: (AIC_GEMM, AIC_COMM),
+}
+"""What else the reader of a format uses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +104,11 @@ class Groups:
         InputError
             When none fits, listing what is there.
         """
+        spelt_gpu = None if gpu is None else spelling_of(gpu, (group[0] for group in self.known), self.leading)
         there = tuple(
             group
             for group in self.known
-            if (gpu is None or plain_gpu(gpu) == plain_gpu(group[0]))
+            if (gpu is None or group[0] == spelt_gpu)
             and (tensor_parallel is None or group[2] in (0, tensor_parallel))
         )
         found = there
@@ -118,15 +132,23 @@ def read_groups(paths: Iterable[Path]) -> Groups:
     Raises
     ------
     InputError
-        When a file is refused, or no file says by itself what an iteration takes.
+        When a file is refused or would not be used, or no file says by itself what an iteration takes.
     """
     tables = read_tables(paths)
     for name, (known, _) in _READERS.items():
         if known in tables:
+            _require_used(tables, known)
             return Groups(tables, name, _groups(tables, known))
     raise InputError(
         f"{', '.join(tables.by_format)}: a part of a profile only; one of {', '.join(_READERS)} is needed too"
     )
+
+
+def _require_used(tables: Tables, leading: Format) -> None:
+    used = {leading.name, *(known.name for known in _BESIDE.get(leading.name, ()))}
+    idle = [file for name, files in tables.files.items() if name not in used for file in files]
+    if idle:
+        raise InputError(f"{', '.join(idle)}: not used beside a {leading.name} table; leave it out")
 
 
 def _groups(tables: Tables, known: Format) -> tuple[Group, ...]:

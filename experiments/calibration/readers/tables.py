@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -23,10 +23,13 @@ class Tables:
         The checked table of each format that is there.
     notices : tuple of str
         What checking did to them.
+    files : mapping of str to tuple of str
+        Names of the files of each format.
     """
 
     by_format: Mapping[str, pd.DataFrame]
     notices: tuple[str, ...] = ()
+    files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __contains__(self, known: Format) -> bool:
         """Whether there is a table of this format."""
@@ -67,4 +70,4 @@ def read_tables(paths: Iterable[Path]) -> Tables:
     for name, known in formats.items():
         found[name], said = checked(pd.concat(raw[name], ignore_index=True), known, ", ".join(names[name]))
         notices.extend(said)
-    return Tables(found, tuple(notices))
+    return Tables(found, tuple(notices), {name: tuple(there) for name, there in names.items()})

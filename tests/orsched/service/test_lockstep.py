@@ -25,7 +25,7 @@ batches = st.builds(
 
 @given(groups, batches)
 def test_a_group_is_its_rank_with_a_share_of_the_decodes(group, batch):
-    """Claim: the time is a rank's with the one prompt and 1/ranks of the decodes, one at least; no minorant exceeds it."""
+    """Claim: the time is a rank's with one prompt and 1/ranks of the decodes, one at least; minorants are below."""
     fullest = max(1, batch.num_seqs / group.ranks) if batch.num_seqs else 0
     each = batch.kv_tokens / max(1, batch.num_seqs)
     time_s = group.iteration_s(batch)
