@@ -47,7 +47,8 @@ def outside(hardware: Hardware, reach: Mapping[str, tuple[float, float]]) -> tup
 def possible_extrapolation(hardware: Hardware, workload: Workload) -> tuple[str, ...]:
     """Say what could leave the range before anything is simulated: seats, KV memory and the longest prompt.
 
-    A warning, not an error: a policy may never fill the seats, and chunked prefill splits prompts.
+    A warning, not an error: a policy may never fill the seats, and chunked prefill splits prompts. Only the upper
+    ends are compared: every run starts and ends with almost empty batches.
 
     Parameters
     ----------
@@ -59,9 +60,14 @@ def possible_extrapolation(hardware: Hardware, workload: Workload) -> tuple[str,
     if not hardware.valid_range:
         return ()
     held = int((workload.input_tokens + workload.output_tokens - 1).sum())
-    most = {
+    reached = {
         "num_seqs": float(min(hardware.max_num_seqs, len(workload))),
         "kv_tokens": float(min(hardware.kv_capacity_tokens, held)),
         "prompt_tokens": float(workload.input_tokens.max()),
+    }
+    reach = {
+        name: (high, high)
+        for name, high in reached.items()
+        if high > hardware.valid_range.get(name, (0.0, math.inf))[1]
     }
     return outside(hardware, reach)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
+import pandas as pd
+
 from orsched.devices import ModelConfig
 from orsched.errors import InputError
 
@@ -50,3 +54,16 @@ def kv_capacity(
         f"{block_tokens}; ignores activations and the CUDA context"
     )
     return blocks * block_tokens * ranks, text
+
+
+def held_tokens(iterations: pd.DataFrame) -> pd.Series:
+    """KV tokens that each timed iteration needs, with the one that each decode adds."""
+    return iterations[["past_tokens", "prompt_tokens", "kv_tokens", "num_seqs"]].sum(axis=1)
+
+
+def at_least_measured(capacity: int, why: str, iterations: pd.DataFrame, block_tokens: int) -> tuple[int, str]:
+    """Raise a derived capacity to the largest batch that was run whole, and say so."""
+    held = math.ceil(float(held_tokens(iterations).max()) / block_tokens) * block_tokens
+    if held <= capacity:
+        return capacity, why
+    return held, f"the largest batch that was measured; more than the {capacity:,} that follow from: {why}"

@@ -8,9 +8,10 @@ from typing import Any
 
 from experiments.calibration.a100_entries import ENTRIES
 from experiments.calibration.calibrating import calibrate, in_lockstep
-from experiments.calibration.capacity import kv_capacity
+from experiments.calibration.capacity import at_least_measured, kv_capacity
 from experiments.calibration.carrying import carried_over
 from experiments.calibration.entry import Instance, entry_of
+from experiments.calibration.plausibility import limits_of
 from experiments.calibration.profile_files import bundled
 from experiments.calibration.readers import read_groups
 from experiments.calibration.recipes import Recipe, calibration_date, recipes
@@ -58,7 +59,9 @@ def _cooked(recipe: Recipe) -> dict[str, Any]:
         capacity, why = recipe.kv_capacity_tokens, recipe.kv_capacity_source
     wanted = Wanted(recipe.gpu, recipe.model, recipe.tensor_parallel, shape, recipe.ranks, recipe.collectives_gpu)
     profile = read_groups(bundled(recipe.files)).read(wanted)
-    found = calibrate(profile, recipe.form, capacity // recipe.ranks)
+    if profile.kernels is None:
+        capacity, why = at_least_measured(capacity, why, profile.iterations, _BLOCK_TOKENS)
+    found = calibrate(profile, recipe.form, capacity // recipe.ranks, limits_of(wanted))
     found = replace(found, cross_checks=(*found.cross_checks, *carried_over(recipe.name)))
     if recipe.ranks > 1:
         found = in_lockstep(found, recipe.ranks)

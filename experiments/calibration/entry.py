@@ -106,7 +106,9 @@ def write_entry(path: Path, entry: Mapping[str, Any]) -> None:
     text = toml_text(entry)
     hardware_from_toml(text, str(path))
     if len(text.encode()) > MOST_BYTES:
-        raise InputError(f"{path.name}: the entry has {len(text.encode()):,} bytes, more than {MOST_BYTES:,} are not read back")
+        raise InputError(
+            f"{path.name}: the entry has {len(text.encode()):,} bytes, more than {MOST_BYTES:,} are not read back"
+        )
     write_text(path, text)
 
 

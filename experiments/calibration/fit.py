@@ -71,7 +71,10 @@ def design_matrix(profile: pd.DataFrame, hinge_tokens: float) -> Floats:
 
 
 def fit_profile(
-    profile: pd.DataFrame, terms: Iterable[str] = HINGED_TERMS, fixed: Mapping[str, float] | None = None
+    profile: pd.DataFrame,
+    terms: Iterable[str] = HINGED_TERMS,
+    fixed: Mapping[str, float] | None = None,
+    least: Mapping[str, float] | None = None,
 ) -> Fit:
     """Fit by relative-error non-negative least squares; the hinge by a one-dimensional search.
 
@@ -83,6 +86,8 @@ def fit_profile(
         Terms that may differ from zero. The hinge is searched if ``hinge_token_s`` is one of them.
     fixed : mapping of str to float, optional
         Coefficients (seconds per unit) held at a value instead of being fitted.
+    least : mapping of str to float, optional
+        Lower bounds of coefficients that are fitted; the others are bounded by zero.
 
     Raises
     ------
@@ -90,12 +95,14 @@ def fit_profile(
         A column is missing or holds impossible values, or there are too few points.
     """
     held = dict(fixed or {})
-    unknown = sorted({*terms, *held} - {*HINGED_TERMS})
+    terms = tuple(terms)
+    floors = {term: value for term, value in (least or {}).items() if term in terms}
+    unknown = sorted({*terms, *held, *(least or {})} - {*HINGED_TERMS})
     if unknown:
         raise InputError(f"unknown term(s) {', '.join(unknown)}; known: {', '.join(HINGED_TERMS)}")
     free = np.array([term in set(terms) - set(held) for term in HINGED_TERMS])
     check_profile(profile, min_points=int(free.sum()) + 1)
-    start = np.array([held.get(term, 0.0) for term in HINGED_TERMS])
+    start = np.array([{**floors, **held}.get(term, 0.0) for term in HINGED_TERMS])
     hinge_tokens = _search_hinge(profile, free, start) if free[_HINGE] else 0.0
     solved, _ = _solve(profile, free, start, [hinge_tokens])[0]
     fit = Fit(dict(zip(HINGED_TERMS, solved.tolist(), strict=True)), hinge_tokens)
@@ -135,6 +142,6 @@ def _solve(
         _, triangle = np.linalg.qr(np.column_stack([(columns / scale)[:, free], target]))
         scaled, norm = nnls(triangle[:, :-1], triangle[:, -1])
         solution = start.copy()
-        solution[free] = scaled / scale[free]
+        solution[free] += scaled / scale[free]
         results.append((solution, float(norm)))
     return results

@@ -34,6 +34,12 @@ class Series:
         slope = max(0.0, (self.values[-1] - self.values[-2]) / (self.at[-1] - self.at[-2]))
         return np.asarray(inside + slope * np.maximum(0.0, where - self.at[-1]), np.float64)
 
+    def without(self, x: float) -> Series:
+        """Return the function without what is known at `x`, unless that is its first or last point."""
+        keep = self.at != x
+        keep[[0, -1]] = True
+        return Series(self.at[keep], self.values[keep])
+
     def __add__(self, other: Series) -> Series:
         """Sum, known at the points of both."""
         at = np.union1d(self.at, other.at)

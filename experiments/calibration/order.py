@@ -10,11 +10,12 @@ import numpy as np
 
 from experiments.calibration.calibrating import MOST_ERROR, calibrate, fitting_rows, in_lockstep, with_overhead
 from experiments.calibration.calibration import Calibration
-from experiments.calibration.capacity import kv_capacity
+from experiments.calibration.capacity import at_least_measured, kv_capacity
 from experiments.calibration.end_to_end import Overhead
 from experiments.calibration.entry import ENGINE_SEATS, Instance, entry_name, entry_of
-from experiments.calibration.formats import ITERATIONS, MUXSERVE, SPLITWISE
-from experiments.calibration.peaks import peaks_of
+from experiments.calibration.formats import ITERATIONS, MIXED, MUXSERVE, SPLITWISE
+from experiments.calibration.peaks import memory_bytes_of
+from experiments.calibration.plausibility import implausible, limits_of
 from experiments.calibration.profile import Profile
 from experiments.calibration.readers import Groups, read_groups
 from experiments.calibration.request import Wanted
@@ -141,9 +142,20 @@ class Outcome:
 
         return hardware_from_toml(toml_text(self.entry()), self.profile.group)
 
-    def with_overhead(self, overhead: Overhead, of: str) -> Outcome:
-        """Add a fitted overhead to the model, and say so in the notes."""
+    def with_overhead(self, overhead: Overhead, of: str, order: Order) -> Outcome:
+        """Add a fitted overhead to the model, and say so in the notes.
+
+        Raises
+        ------
+        InputError
+            When the error that is left exceeds the limit and that was not accepted.
+        """
         before, after = overhead.before["tpot"], overhead.after["tpot"]
+        if abs(after) > order.most_error and not order.accept_error:
+            raise InputError(
+                f"with the overhead that fits {of} best the mean time per output token is still off by {after:+.1%}, "
+                f"more than the limit of {order.most_error:.1%}; raise --max-error, or take it with --accept-error"
+            )
         said = (
             f"overhead of {overhead.overhead_s * 1e3:.3g} ms an iteration fitted to {of}: error of the mean time per "
             f"output token {before:+.1%} without, {after:+.1%} with it"
@@ -160,13 +172,59 @@ def carry_out(order: Order) -> Outcome:
     InputError
         With the reason and what to do about it.
     """
+    return accepted(attempt(order), order)
+
+
+def accepted(outcome: Outcome, order: Order) -> Outcome:
+    """Refuse a calibration that lacks a kind of batches or is too far off, unless that was accepted; then say so.
+
+    Raises
+    ------
+    InputError
+        With what is wrong and what to do about it.
+    """
+    regimes = set(outcome.found.kept["regime"])
+    problems = []
+    if "decode" not in regimes and "mixed" not in regimes:
+        problems.append("the profile has no decodes: a model of it would take no time for them")
+    if regimes == {"decode"}:
+        problems.append("the profile has no prompts: a model of it would take no time for them")
+    off = _beyond_limit(outcome.found, order)
+    for said in problems if not off else (*problems, off):
+        if not order.accept_error:
+            raise InputError(f"{said}; take it with --accept-error")
+    notes = tuple(f"accepted although {said}" for said in (*problems, *([off] if off else [])))
+    return replace(outcome, found=replace(outcome.found, notes=(*outcome.found.notes, *notes)))
+
+
+def attempt(order: Order) -> Outcome:
+    """Read the files and calibrate the group, however large the error.
+
+    Raises
+    ------
+    InputError
+        When the files cannot be used, or their times are not believed.
+    """
     groups = read_groups(order.files)
     gpu, model, degree = groups.choose(order.gpu, order.model, order.tensor_parallel)
     wanted, shape = _wanted(order, groups, gpu, model, degree)
+    if order.ranks > 1 and (groups.leading != MIXED.name or not (shape.complete and shape.config.experts)):
+        raise InputError(
+            f"--ranks {order.ranks}: ranks share the experts of a mixture, and only a {MIXED.name} profile times these"
+        )
     profile = groups.read(wanted)
+    limits = limits_of(wanted, shape.complete)
+    doubt = implausible(profile, limits)
+    if doubt and not order.accept_error:
+        raise InputError(f"{doubt} Take the times with --accept-error")
     capacity, why = _capacity(order, wanted, shape)
-    found = calibrate(profile, order.form, None if capacity is None else max(1, capacity // order.ranks))
-    found = _within_limit(found, order)
+    if capacity is not None and order.kv_capacity_tokens is None and profile.kernels is None:
+        capacity, why = at_least_measured(capacity, why, profile.iterations, order.block_tokens)
+    found = calibrate(
+        profile, order.form, None if capacity is None else max(1, capacity // order.ranks), None if doubt else limits
+    )
+    if doubt:
+        found = replace(found, notes=(*found.notes, f"accepted although {doubt}"))
     if order.ranks > 1:
         found = in_lockstep(found, order.ranks)
     instance = None
@@ -207,7 +265,9 @@ def left_out(order: Order, what: str) -> tuple[LeftOut, ...]:
             profile = groups.read(wanted)
         except InputError:
             continue  # a group that the files hold only in part
-        capacity, _ = _capacity(replace(order, kv_capacity_tokens=None), wanted, shape)
+        capacity = None
+        if profile.kernels is not None:
+            capacity, _ = _capacity(replace(order, kv_capacity_tokens=None), wanted, shape)
         sized.append(Sized(profile, wanted.shape, fitting_rows(profile.iterations, capacity)))
     return leave_out(sized, what)
 
@@ -228,24 +288,23 @@ def _capacity(order: Order, wanted: Wanted, shape: Shape) -> tuple[int | None, s
     if not shape.complete:
         return None, f"the KV memory of {wanted.model!r} is not known: give --kv-capacity-tokens, or --model-file"
     try:
-        memory = order.memory_gb * 1e9 if order.memory_gb is not None else peaks_of(wanted.gpu).memory_bytes
-    except InputError:
-        return None, f"the memory of {wanted.gpu!r} is not known: give --memory-gb or --kv-capacity-tokens"
+        memory = order.memory_gb * 1e9 if order.memory_gb is not None else memory_bytes_of(wanted.gpu)
+    except InputError as error:
+        return None, f"the memory of {wanted.gpu!r} is not known ({error}): give --memory-gb or --kv-capacity-tokens"
     try:
         return kv_capacity(shape.config, memory, wanted.tensor_parallel, order.block_tokens, order.ranks)
     except InputError as error:
         return None, str(error)
 
 
-def _within_limit(found: Calibration, order: Order) -> Calibration:
+def _beyond_limit(found: Calibration, order: Order) -> str:
+    """Say by how much the worst regime exceeds the limit, and what may help; empty when it does not."""
     worst = max(found.errors, key=_mape)
     if worst.mape <= order.most_error:
-        return found
+        return ""
     said = f"mean error of {worst.mape:.1%} in regime {worst.group!r} exceeds the limit of {order.most_error:.1%}"
-    if not order.accept_error:
-        other = "try --form tabulated or hinged, " if order.form == "affine" else ""
-        raise InputError(f"{said}; {other}look at --plot, raise --max-error, or take it with --accept-error")
-    return replace(found, notes=(*found.notes, f"accepted although the {said}"))
+    other = "try --form tabulated or hinged, " if order.form == "affine" else ""
+    return f"the {said}; {other}look at --plot, or raise --max-error"
 
 
 def _mape(error: FitError) -> float:

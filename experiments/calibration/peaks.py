@@ -35,8 +35,10 @@ _UNCONFIRMED = {
     "tpuv6e1": Peaks(918e12, 1640e9, 32 * 2**30),
 }
 """Common knowledge, unconfirmed, for GPUs that have no chip file; the profiles reach 170e12 and 400e12 FLOP/s on the
-RTX cards. Cards sold as of 24 GB hold 24 GiB. Bandwidth of the RTX PRO 6000: LLMServingSim @5daddb2 bench/examples/configs."""
+RTX cards. Cards sold as of 24 GB hold 24 GiB. Bandwidth of the RTX PRO 6000: LLMServingSim @5daddb2
+bench/examples/configs."""
 _SEVERAL_SIZES = {"a100": "40 and 80 GB"}
+"""GPUs of which the plain name does not tell the memory; their peaks below are those of the larger."""
 _CHIPS = {"a100": "a100-80g", "h100": "h100-sxm", "h200": "h200-sxm"}
 
 

@@ -11,7 +11,7 @@ from experiments.calibration.errors import Floats
 from orsched.atomic import replacing
 from orsched.errors import InputError
 
-_SUFFIXES = (".png", ".svg", ".pdf")
+SUFFIXES = (".png", ".svg", ".pdf")
 _COLOURS = {"decode": "tab:blue", "prefill": "tab:orange", "chunked": "tab:green", "mixed": "tab:red"}
 
 
@@ -34,8 +34,8 @@ def write_residual_plot(path: Path, kept: pd.DataFrame, predicted: Floats, title
     InputError
         For another kind of file.
     """
-    if path.suffix not in _SUFFIXES:
-        raise InputError(f"--plot {path.name}: a figure is a file ending in {', '.join(_SUFFIXES)}")
+    if path.suffix not in SUFFIXES:
+        raise InputError(f"--plot {path.name}: a figure is a file ending in {', '.join(SUFFIXES)}")
     from matplotlib.figure import Figure
 
     measured = kept["time_s"].to_numpy(np.float64)

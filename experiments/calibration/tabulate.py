@@ -12,7 +12,7 @@ from experiments.calibration.errors import predicted_s, regime_errors
 from experiments.calibration.grids import after_past, along, causal, plane, thinned
 from experiments.calibration.kernels import Kernels, Series, series
 from experiments.calibration.profile import Profile
-from experiments.calibration.profile_frame import profile_frame
+from experiments.calibration.profile_frame import COUNT_COLUMNS, profile_frame
 from orsched.catalogue import FitError
 from orsched.errors import InputError
 from orsched.service import Curve, Grid, Tabulated
@@ -144,7 +144,8 @@ def line_errors(profile: Profile, kept: pd.DataFrame) -> tuple[FitError, ...]:
 
     A line is one value of prompt tokens, past, decodes or context among decodes, prompts or mixed batches, where there
     are at least four. Most profiles double from one line to the next, so that leaving one out makes the grid four times
-    as coarse there: an upper estimate.
+    as coarse there: an upper estimate. A point is predicted once for each line it is on; `points` counts it once.
+    With a line of prompt tokens or decodes, the operators at that many tokens and sequences are left out too.
 
     Parameters
     ----------
@@ -162,7 +163,10 @@ def line_errors(profile: Profile, kept: pd.DataFrame) -> tuple[FitError, ...]:
         predictions.append(predicted_s(tabulated(fewer), rows))
     if not frames:
         raise InputError("the profile has too few lines of each kind to leave one out")
-    return regime_errors(pd.concat(frames, ignore_index=True), np.concatenate(predictions))
+    every = pd.concat(frames, ignore_index=True)
+    distinct = every.drop_duplicates(list(COUNT_COLUMNS))["regime"].value_counts()
+    errors = regime_errors(every, np.concatenate(predictions))
+    return tuple(replace(error, points=int(distinct[error.group])) for error in errors)
 
 
 def _inside(rows: pd.DataFrame, kept: pd.DataFrame) -> pd.Series:
@@ -190,8 +194,17 @@ def _without_lines(profile: Profile) -> Iterator[tuple[Profile, pd.DataFrame]]:
                 if kernels is None:
                     yield replace(profile, iterations=_iterations(rest)), _iterations(gone)
                 else:
-                    less = replace(kernels, attention=rest)
+                    less = _without_points(replace(kernels, attention=rest), axis, float(line))
                     yield replace(profile, kernels=less), replace(kernels, attention=gone).iterations()
+
+
+def _without_points(kernels: Kernels, axis: str, line: float) -> Kernels:
+    """Leave out what the operators take at as many tokens or sequences as the line of the grid has."""
+    if axis == "chunk_tokens":
+        return replace(kernels, tokens=kernels.tokens.without(line))
+    if axis == "num_seqs":
+        return replace(kernels, tokens=kernels.tokens.without(line), sequences=kernels.sequences.without(line))
+    return kernels
 
 
 def _iterations(table: pd.DataFrame) -> pd.DataFrame:

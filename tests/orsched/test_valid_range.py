@@ -30,3 +30,9 @@ def test_a_workload_is_judged_by_what_it_can_reach() -> None:
     long = Workload.of(np.zeros(3), np.full(3, 20_000), np.full(3, 10))
     assert {text.split()[0] for text in possible_extrapolation(ENTRY, long)} == {"prompt_tokens", "kv_tokens"}
     assert possible_extrapolation(replace(ENTRY, valid_range={}), long) == ()
+
+
+def test_small_batches_at_both_ends_of_a_run_are_no_news() -> None:
+    """Claim: a workload below the low end of a range is not said to leave it."""
+    entry = replace(ENTRY, valid_range={"num_seqs": (8.0, 512.0), "prompt_tokens": (16.0, 4096.0)})
+    assert possible_extrapolation(entry, Workload.of(np.zeros(2), np.full(2, 8), np.full(2, 10))) == ()

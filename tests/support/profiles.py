@@ -50,9 +50,15 @@ def operator_tables(gpu: str = "NewGPU", model: str = "NewModel", tensor_paralle
     prompt, past, seqs, context = (attention[name].to_numpy(float) for name in attention.columns[3:])
     attention["time_s"] = 5e-6 + 1e-10 * prompt * (past + prompt / 2) + 1e-8 * seqs * context
     counts = np.array([1, 2, 8, 32, 128, 512, 2048])
-    dense = pd.DataFrame({"operator": "mlp", "counted_in": "dense", "x_name": "tokens", "x": counts})
+    dense = pd.DataFrame(
+        [
+            (name, "dense", "tokens", x)
+            for name, x in product(("qkv_proj", "o_proj", "gate_up_proj", "down_proj"), counts)
+        ],
+        columns=["operator", "counted_in", "x_name", "x"],
+    )
     head = pd.DataFrame({"operator": "lm_head", "counted_in": "per_sequence", "x_name": "sequences", "x": counts[:5]})
-    dense["time_s"], head["time_s"] = 1e-4 + 1e-6 * dense["x"], 2e-4 + 1e-6 * head["x"]
+    dense["time_s"], head["time_s"] = (1e-4 + 1e-6 * dense["x"]) / 4, 2e-4 + 1e-6 * head["x"]
     operators = pd.concat([dense, head], ignore_index=True).assign(**label, x2=np.nan)
     return {"attention": attention, "operators": operators}
 

@@ -26,8 +26,8 @@ _KEYS = (
     "long contexts over the GPU, which makes few long decodes slow"
 )
 _FULL = (
-    "prompts of this profile attend to all of their keys (its profiler calls the kernel without a causal mask), which "
-    "is up to twice the work of causal attention"
+    "prompts in the attention table attend to all of their keys, not causally: its profiler passes the causal flag "
+    "where flash_attn_varlen_func takes the softmax scale; up to twice the work of causal attention"
 )
 _PER_SEQUENCE = ("tpu",)
 _FUSED = ("k_proj", "v_proj")

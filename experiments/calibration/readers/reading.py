@@ -108,8 +108,7 @@ class Groups:
         there = tuple(
             group
             for group in self.known
-            if (gpu is None or group[0] == spelt_gpu)
-            and (tensor_parallel is None or group[2] in (0, tensor_parallel))
+            if (gpu is None or group[0] == spelt_gpu) and (tensor_parallel is None or group[2] in (0, tensor_parallel))
         )
         found = there
         if model is not None:

@@ -11,7 +11,9 @@ import pytest
 from profiles import DEVICE, LAYERS, iteration_table, operator_tables, write
 
 from experiments.calibration.calibrating import calibrate
-from experiments.calibration.end_to_end import MOST_OVERHEAD_S, solve
+from experiments.calibration.carrying import carried_over
+from experiments.calibration.end_to_end import MOST_OVERHEAD_S, Overhead, solve
+from experiments.calibration.entry import KERNELS_ONLY
 from experiments.calibration.errors import predicted_s
 from experiments.calibration.experts import activated_experts
 from experiments.calibration.order import Order, carry_out, left_out
@@ -35,7 +37,7 @@ def test_hinged_recovers_the_device(tmp_path: Path) -> None:
             assert getattr(found, name) == pytest.approx(getattr(DEVICE, name), rel=1e-3)
 
 
-def test_tabulated_passes_through_its_points(tmp_path: Path) -> None:
+def test_tabulated_gives_back_a_grid_it_can_hold(tmp_path: Path) -> None:
     """Claim: where mixed batches do not depend on the past, a tabulated model gives back every point."""
     device = replace(DEVICE, mixed_sequence_s=0.0, hinge_token_s=0.0, sequence_s=DEVICE.prompt_token_s)
     path = write(iteration_table(device), tmp_path / "profile.csv")
@@ -52,6 +54,40 @@ def test_parts_become_curves_and_grids(tmp_path: Path) -> None:
     assert isinstance(found.service, Tabulated)
     assert found.service.tokens(1000.0) == pytest.approx(LAYERS * (1e-4 + 1e-3), rel=1e-6)
     assert max(error.mape for error in found.errors) < 0.02
+
+
+def test_errors_of_parts_are_of_points_the_model_has_not_seen(tmp_path: Path) -> None:
+    """Claim: a kink of the operators at one inner token count shows in the error, and every point counts once."""
+    tables = operator_tables()
+    operators = tables["operators"]
+    kink = (operators["counted_in"] == "dense") & operators["x"].isin((8, 32, 128))
+    operators.loc[kink, "time_s"] *= 1.5
+    paths = tuple(write(table, tmp_path / f"{name}.csv") for name, table in tables.items())
+    found = carry_out(Order(paths, form="tabulated", layers=LAYERS, most_error=1.0)).found
+    by_regime = found.kept["regime"].value_counts()
+    itself = {check.against.rpartition(" ")[2]: check.mape for check in found.cross_checks}
+    assert all(0 < error.points <= by_regime[error.group] for error in found.errors)
+    assert itself.keys() == set(by_regime.index)
+    decode = next(error for error in found.errors if error.group == "decode")
+    assert decode.mape > 0.05 > 10 * itself["decode"]
+
+
+def test_a_fitted_overhead_ends_the_warning_of_kernel_sums(tmp_path: Path) -> None:
+    """Claim: an entry of kernel sums says that they are too short until an overhead was fitted, in any form."""
+    paths = tuple(write(table, tmp_path / f"{name}.csv") for name, table in operator_tables().items())
+    order = Order(paths, layers=LAYERS, kv_capacity_tokens=300_000)
+    outcome = carry_out(order)
+    assert KERNELS_ONLY in outcome.entry()["notes"]
+    slower = Overhead(0.001, {"tpot": -0.1}, {"tpot": 0.0}, 3)
+    assert KERNELS_ONLY not in outcome.with_overhead(slower, "a log", order).entry()["notes"]
+    with pytest.raises(InputError, match="still off by"):
+        outcome.with_overhead(replace(slower, after={"tpot": 0.3}), "a log", order)
+
+
+def test_left_out_groups_that_coincide_are_one_check() -> None:
+    """Claim: where leaving out a GPU and leaving out a model leave the same groups, there is one cross-check."""
+    checks = carried_over("llama3.1-70b/h100-tp4")
+    assert [check.against for check in checks] == ["other gpus and models and tensor-parallels"]
 
 
 def test_a_wrong_form_is_refused_unless_accepted(tmp_path: Path) -> None:

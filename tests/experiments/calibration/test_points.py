@@ -75,3 +75,15 @@ def test_points_of_others_are_refused() -> None:
     ):
         with pytest.raises(InputError, match=message):
             silicon_points(spoilt, WANTED, "points")
+
+
+def test_logs_and_points_of_something_else(tmp_path: Path) -> None:
+    """Claim: a log that names another GPU or model and points of another precision are refused."""
+    log = pd.DataFrame({"input_tokens": [1], "gpu": ["h200"], "model": ["Llama-2-7b"]})
+    for table, message in ((log, "a log of model"), (log.assign(gpu="a100"), "a log of gpu")):
+        with pytest.raises(InputError, match=message):
+            calibrated_overhead(write(table, tmp_path / "log.csv"), ENTRY, WANTED, SETTINGS)
+    with pytest.raises(InputError, match="points in fp8"):
+        silicon_points(_points().assign(precision="fp8"), WANTED, "points")
+    mixed = _points().assign(precision=["fp8", "bf16", "bf16"])
+    assert len(silicon_points(mixed, WANTED, "points")) == 2
