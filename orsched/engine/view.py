@@ -38,6 +38,8 @@ class InstanceView:
     prompt_tokens : sequence of int
         By request: tokens to process from scratch before its next token, that is its prompt and, after a preemption,
         the tokens it had emitted.
+    retains_kv : bool
+        Whether the KV of preempted requests may outlive their preemption (`retained_tokens`).
     memo : dict
         Scratch memory of the policy on this instance; empty at the start of a run.
     rng : numpy.random.Generator
@@ -54,6 +56,7 @@ class InstanceView:
         "now_s",
         "prefilling",
         "prompt_tokens",
+        "retains_kv",
         "rng",
         "running",
         "waiting",
@@ -67,6 +70,7 @@ class InstanceView:
         self.prefilling: Mapping[int, int] = instance.prefilling
         self.running: Collection[int] = instance.running.keys()
         self.max_num_seqs = instance.hardware.max_num_seqs
+        self.retains_kv = instance.hardware.keeps_preempted_kv
         self.prompt_tokens: Sequence[int] = instance.requests.prompt_target
         self.now_s = 0.0
         self.iterations = 0

@@ -79,14 +79,15 @@ class TokenBudget:
             if budget <= 0 or running >= limit:
                 break
             prompt = view.prompt_tokens[request]
-            reused = view.retained_tokens(request, taken)
-            tokens = min(prompt - reused, budget)
+            reused = view.retained_tokens(request, taken) if view.retains_kv else 0
+            left = prompt - reused
+            tokens = left if left < budget else budget
             held = prompt if self.reserve_prompt else reused + tokens
             blocks = view.blocks_for(held)
             free -= blocks
-            taken += blocks - view.blocks_for(reused)
             if free < 0:
                 break
+            taken += blocks - view.blocks_for(reused) if reused else blocks
             chunks.append(Chunk(request, tokens, held, 0, reused))
             budget -= tokens
             running += 1
