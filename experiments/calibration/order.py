@@ -164,17 +164,6 @@ class Outcome:
         return replace(self, found=replace(found, notes=(*found.notes, said)), overhead=overhead, overhead_of=of)
 
 
-def carry_out(order: Order) -> Outcome:
-    """Read the files, calibrate the group and hold its error against the limit.
-
-    Raises
-    ------
-    InputError
-        With the reason and what to do about it.
-    """
-    return accepted(attempt(order), order)
-
-
 def accepted(outcome: Outcome, order: Order) -> Outcome:
     """Refuse a calibration that lacks a kind of batches or is too far off, unless that was accepted; then say so.
 

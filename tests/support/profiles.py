@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from experiments.calibration.order import Order, Outcome, accepted, attempt
 from orsched.service import Batch, Hinged, ServiceModel
 
 DEVICE = Hinged(
@@ -70,3 +71,8 @@ def write(table: pd.DataFrame, path: Path) -> Path:
     else:
         table.to_csv(path, index=False)
     return path
+
+
+def carry_out(order: Order) -> Outcome:
+    """Calibrate and hold the error against the limit, as the command does."""
+    return accepted(attempt(order), order)

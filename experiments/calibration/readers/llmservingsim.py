@@ -42,10 +42,10 @@ def read(tables: Tables, wanted: Wanted) -> Profile:
     if said:
         notes.append(said)
     if reduced is not None:
-        tokens = _within(tokens, tokens + reduced)
+        tokens = tokens.plus(reduced)
     if wanted.ranks > 1:
         exchanged, said = gather_and_scatter(tables, wanted)
-        tokens = _within(tokens, tokens + exchanged)
+        tokens = tokens.plus(exchanged)
         notes.append(said)
     skew = _skew(tables, wanted)
     if SKEW in tables and skew is None:
@@ -54,11 +54,6 @@ def read(tables: Tables, wanted: Wanted) -> Profile:
     formats = tuple(known.name for known in (MIXED, OPERATORS, SKEW) if known in tables)
     group = (wanted.gpu, wanted.model, wanted.tensor_parallel)
     return Profile(*group, formats, kernels.iterations(), kernels, tuple(notes))
-
-
-def _within(known: Series, total: Series) -> Series:
-    keep = (total.at >= known.at[0]) & (total.at <= known.at[-1])
-    return Series(total.at[keep], total.values[keep])
 
 
 def _tokens(operators: pd.DataFrame, wanted: Wanted, notes: list[str]) -> Series:

@@ -54,8 +54,7 @@ def read(tables: Tables, wanted: Wanted) -> Profile:
     if said:
         notes.append(said)
     if reduced is not None:
-        inside = (reduced.at >= tokens.at[0]) & (reduced.at <= tokens.at[-1])
-        tokens = tokens + Series(reduced.at[inside], reduced.values[inside])
+        tokens = tokens.plus(reduced)
     causal = layers[layers["operator"] == _CAUSAL].rename(columns={"tokens": "new_tokens_per_seq"})
     kernels = Kernels(tokens, series(head, "tokens"), _attention(table, causal, wanted, notes))
     group = (wanted.gpu, wanted.model, wanted.tensor_parallel)

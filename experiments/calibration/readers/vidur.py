@@ -40,8 +40,7 @@ def read(tables: Tables, wanted: Wanted) -> Profile:
     if said:
         notes.append(said)
     if reduced is not None:
-        inside = reduced.at <= tokens.at[-1]
-        tokens = tokens + Series(reduced.at[inside], reduced.values[inside])
+        tokens = tokens.plus(reduced)
     kernels = Kernels(tokens, head, attention)
     group = (wanted.gpu, wanted.model, wanted.tensor_parallel)
     return Profile(*group, (VIDUR.name, AIC_ATTENTION.name), kernels.iterations(), kernels, tuple(notes))

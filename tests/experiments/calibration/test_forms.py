@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from profiles import DEVICE, LAYERS, iteration_table, operator_tables, write
+from profiles import DEVICE, LAYERS, carry_out, iteration_table, operator_tables, write
 
 from experiments.calibration.calibrating import calibrate
 from experiments.calibration.carrying import carried_over
@@ -16,7 +16,7 @@ from experiments.calibration.end_to_end import MOST_OVERHEAD_S, Overhead, solve
 from experiments.calibration.entry import KERNELS_ONLY
 from experiments.calibration.errors import predicted_s
 from experiments.calibration.experts import activated_experts
-from experiments.calibration.order import Order, carry_out, left_out
+from experiments.calibration.order import Order, left_out
 from experiments.cli import main
 from orsched import hardware
 from orsched.devices import model_config

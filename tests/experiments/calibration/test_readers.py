@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from profiles import LAYERS, iteration_table, operator_tables, write
+from profiles import LAYERS, carry_out, iteration_table, operator_tables, write
 
-from experiments.calibration.order import Order, carry_out
+from experiments.calibration.order import Order
 from experiments.calibration.readers import read_groups
 from experiments.calibration.request import Wanted, plain_gpu
 from orsched.devices import model_config

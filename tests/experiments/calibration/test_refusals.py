@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from profiles import DEVICE, LAYERS, iteration_table, operator_tables, write
+from profiles import DEVICE, LAYERS, carry_out, iteration_table, operator_tables, write
 
-from experiments.calibration.order import Order, carry_out
+from experiments.calibration.order import Order
 from experiments.calibration.peaks import memory_bytes_of, peaks_of
 from experiments.calibration.profile_files import bundled
 from experiments.calibration.readers import read_groups
