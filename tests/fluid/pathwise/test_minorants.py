@@ -10,6 +10,7 @@ from fluid.pathwise.minorants import mix, recompute_proof, sound_minorants, stan
 from orsched.catalogue import Hardware
 from orsched.load import LoadTerms, solve_load
 from orsched.service import Affine, Batch, Hinged, Minorant
+from tests.support.batches import value
 from tests.support.schedules import service_models
 
 
@@ -34,23 +35,13 @@ def batch_of(rows):
     )
 
 
-def height(m, batch):
-    return (
-        m.base_s
-        + m.prompt_token_s * batch.prompt_tokens
-        + m.sequence_s * batch.num_seqs
-        + m.kv_token_s * batch.kv_tokens
-        + m.chunk_attention_s * batch.chunk_attention
-    )
-
-
 @given(service_models(), batches, st.integers(1, 5))
 def test_every_repaired_minorant_is_below_the_iteration_time(service, rows, least_prompt):
     batch = batch_of(rows)
     time = service.iteration_s(batch)
     sound = sound_minorants(on(service), least_prompt)
     for m in (*sound, *standalone(sound), mix(sound, [1 / len(sound)] * len(sound))):
-        assert height(m, batch) <= time * (1 + 1e-9) + 1e-12
+        assert value(m, batch) <= time * (1 + 1e-9) + 1e-12
     assert all(m.base_s >= 0 for m in standalone(sound))
 
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from batches import value
 from hypothesis import given
 from hypothesis import strategies as st
 from instances import AFFINE, HINGED, LOCKSTEP, TABULATED
@@ -32,9 +33,7 @@ def test_a_group_is_its_rank_with_a_share_of_the_decodes(group, batch):
     share = batch._replace(num_seqs=fullest, kv_tokens=fullest * each)
     assert time_s == pytest.approx(group.service.iteration_s(share), rel=1e-12)
     for m in group.affine_minorants():
-        decodes = m.sequence_s * batch.num_seqs + m.kv_token_s * batch.kv_tokens
-        prompts = m.prompt_token_s * batch.prompt_tokens + m.chunk_attention_s * batch.chunk_attention
-        assert m.base_s + decodes + prompts <= time_s * (1 + 1e-12)
+        assert value(m, batch) <= time_s * (1 + 1e-12)
 
 
 @given(groups, st.integers(1, 300), st.integers(0, 500_000))
@@ -84,8 +83,7 @@ def test_minorants_hold_where_ranks_idle(ranks, seqs, context, prompts):
     batch = Batch(sum(prompts), attention, 0, seqs, seqs * context)
     group = Lockstep(rank, ranks)
     for m in group.affine_minorants():
-        value = m.base_s + m.prompt_token_s * batch.prompt_tokens + m.sequence_s * seqs + m.kv_token_s * seqs * context
-        assert value + m.chunk_attention_s * attention <= group.iteration_s(batch) * (1 + 1e-12)
+        assert value(m, batch) <= group.iteration_s(batch) * (1 + 1e-12)
     if seqs:
         alone = Batch(num_seqs=seqs, kv_tokens=seqs * context)
         assert group.decode_curve(seqs)(seqs * context) == pytest.approx(group.iteration_s(alone), rel=1e-12)

@@ -1,6 +1,7 @@
 """Service models: their decode curves and their minorants."""
 
 import pytest
+from batches import batches, value
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from instances import AFFINE, HINGED, SERVICE_MODELS, WAIT_LINEAR, services
@@ -9,32 +10,11 @@ from orsched import hardware, hardware_names
 from orsched.errors import InputError, UnknownNameError
 from orsched.service import Affine, Batch, Hinged, OperatingPoint
 
-batches = st.builds(
-    lambda chunks, seqs, kv_each: Batch(
-        sum(p for p, _ in chunks),
-        sum(p * (past + p / 2) for p, past in chunks),
-        sum(past for _, past in chunks),
-        seqs,
-        seqs * kv_each,
-    ),
-    st.lists(st.tuples(st.integers(1, 3000), st.integers(0, 3000)), max_size=4),
-    st.integers(0, 300),
-    st.integers(1, 4000),
-)
-
-
-def value(minorant, batch):
-    return (
-        minorant.base_s
-        + minorant.prompt_token_s * batch.prompt_tokens
-        + minorant.sequence_s * batch.num_seqs
-        + minorant.kv_token_s * batch.kv_tokens
-        + minorant.chunk_attention_s * batch.chunk_attention
-    )
+BATCHES = batches(3000, 4, 300, 4000)
 
 
 @pytest.mark.parametrize("name", hardware_names())
-@given(batch=batches)
+@given(batch=BATCHES)
 def test_catalogue_minorants_never_exceed_the_iteration_time(name, batch):
     """Claim: T >= each affine minorant, for every catalogue entry and any batch with a request in it."""
     assume(batch.prompt_tokens or batch.num_seqs)
@@ -50,7 +30,7 @@ def test_bounds_know_that_an_iteration_takes_time(name):
 
 
 @pytest.mark.parametrize("name", SERVICE_MODELS)
-@given(batch=batches)
+@given(batch=BATCHES)
 def test_minorants_never_exceed_the_iteration_time(name, batch):
     """Claim: T >= each affine minorant, for every form and any batch with a request in it."""
     assume(batch.prompt_tokens or batch.num_seqs)
@@ -59,7 +39,7 @@ def test_minorants_never_exceed_the_iteration_time(name, batch):
         assert value(minorant, batch) <= service.iteration_s(batch) * (1 + 1e-12)
 
 
-@given(st.sampled_from([AFFINE, WAIT_LINEAR, HINGED]), batches)
+@given(st.sampled_from([AFFINE, WAIT_LINEAR, HINGED]), BATCHES)
 def test_minorants_of_closed_forms_are_tight_somewhere(service, batch):
     """Claim: where nothing was dropped (no past, not mixed) the best minorant is the iteration time itself."""
     if batch.past_tokens or (batch.prompt_tokens and batch.num_seqs):

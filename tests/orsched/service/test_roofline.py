@@ -5,6 +5,7 @@ from importlib import resources
 
 import pandas as pd
 import pytest
+from batches import batches, value
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -72,31 +73,10 @@ rooflines = st.builds(
     overhead_s=st.sampled_from([0.0, 1e-3]),
 )
 pairs = st.builds(TwoResource, chips, chips, dense, st.sampled_from(sorted(MAPPINGS)))
-batches = st.builds(
-    lambda chunks, seqs, kv_each: Batch(
-        sum(p for p, _ in chunks),
-        sum(p * (past + p / 2) for p, past in chunks),
-        sum(past for _, past in chunks),
-        seqs,
-        seqs * kv_each,
-    ),
-    st.lists(st.tuples(st.integers(1, 9000), st.integers(0, 9000)), max_size=3),
-    st.integers(0, 2000),
-    st.integers(1, 9000),
-)
+BATCHES = batches(9000, 3, 2000, 9000)
 
 
-def value(minorant, batch):
-    return (
-        minorant.base_s
-        + minorant.prompt_token_s * batch.prompt_tokens
-        + minorant.sequence_s * batch.num_seqs
-        + minorant.kv_token_s * batch.kv_tokens
-        + minorant.chunk_attention_s * batch.chunk_attention
-    )
-
-
-@given(st.one_of(rooflines, pairs), st.lists(batches, min_size=5, max_size=10))
+@given(st.one_of(rooflines, pairs), st.lists(BATCHES, min_size=5, max_size=10))
 def test_minorants_never_exceed_the_time_of_any_chip_and_model(service, several):
     """Claim: T >= each minorant, whatever binds: chips from 1e10 to 1e16 FLOP/s, experts, MLA, links, two engines."""
     minorants = service.affine_minorants()
@@ -116,7 +96,7 @@ def test_decode_curves_are_iteration_times(service, seqs, kv):
     assert service.decode_curve(seqs)(kv) == pytest.approx(expected, rel=1e-12)
 
 
-@given(rooflines, batches, st.integers(1, 500), st.integers(0, 500))
+@given(rooflines, BATCHES, st.integers(1, 500), st.integers(0, 500))
 def test_more_work_never_takes_less_time(service, batch, prompt, past):
     """Claim: another chunk or another decode does not make an iteration of a roofline shorter."""
     time_s = service.iteration_s(batch)

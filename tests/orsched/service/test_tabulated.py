@@ -6,6 +6,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+from batches import value
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from instances import TABULATED, noisy_tables
@@ -78,16 +79,6 @@ means = st.builds(
     *(st.one_of(st.just(0.0), st.floats(1e-3, 1e5)) for _ in range(4)),
 )
 batches = st.one_of(whole, means).filter(lambda b: b.prompt_tokens or b.num_seqs)
-
-
-def value(minorant, batch):
-    return (
-        minorant.base_s
-        + minorant.prompt_token_s * batch.prompt_tokens
-        + minorant.sequence_s * batch.num_seqs
-        + minorant.kv_token_s * batch.kv_tokens
-        + minorant.chunk_attention_s * batch.chunk_attention
-    )
 
 
 @settings(max_examples=80, deadline=None)
