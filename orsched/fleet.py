@@ -2,42 +2,99 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from orsched.catalogue import Hardware
+from orsched.checks import check_is
 from orsched.errors import InputError
+from orsched.group import MOST_INSTANCES, Group, Role
+from orsched.link import StagedCopy
 
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """`size` identical instances of `hardware`.
+    """Groups of instances, connected by their links.
+
+    Instances are numbered group by group, from 0. Most fleets are one group: `Fleet.single`, `Fleet.identical`.
 
     Parameters
     ----------
-    hardware : Hardware
-        What each instance is.
-    size : int
-        Number of instances, at least 1.
+    groups : tuple of Group
+        At least one; at least one instance must take new requests.
+    migration : StagedCopy
+        How running requests move between instances.
+
+    Examples
+    --------
+    >>> from orsched import Fleet, Group, hardware
+    >>> gpu = hardware("reference")
+    >>> Fleet((Group(gpu, 2, "prefill"), Group(gpu, 3, "decode"))).name
+    '2x reference (prefill) + 3x reference (decode)'
     """
 
-    hardware: Hardware
-    size: int = 1
+    groups: tuple[Group, ...]
+    migration: StagedCopy = field(default_factory=StagedCopy)
 
     def __post_init__(self) -> None:
-        if isinstance(self.size, bool) or not isinstance(self.size, int) or self.size < 1:
-            raise InputError(f"Fleet.size = {self.size!r}: must be a whole number >= 1")
+        if not isinstance(self.groups, tuple) or not self.groups or not all(isinstance(g, Group) for g in self.groups):
+            raise InputError(f"Fleet.groups = {self.groups!r}: must be a tuple of at least one Group")
+        if self.size > MOST_INSTANCES:
+            raise InputError(f"Fleet has {self.size:,} instances: at most {MOST_INSTANCES:,}")
+        if all(group.role is Role.DECODE for group in self.groups):
+            raise InputError("Fleet.groups: every group decodes only, so that nobody takes new requests")
+        check_is(self, "migration", StagedCopy)
 
     @classmethod
     def single(cls, hardware: Hardware) -> Fleet:
         """One instance."""
-        return cls(hardware)
+        return cls.identical(hardware)
 
     @classmethod
-    def identical(cls, hardware: Hardware, size: int) -> Fleet:
-        """`size` instances of the same `hardware`."""
-        return cls(hardware, size)
+    def identical(cls, hardware: Hardware, size: int = 1) -> Fleet:
+        """`size` instances of the same `hardware` that all do everything."""
+        return cls((Group(hardware, size),))
+
+    @property
+    def size(self) -> int:
+        """Number of instances."""
+        return sum(group.size for group in self.groups)
+
+    @property
+    def hardware(self) -> Hardware:
+        """What every instance is.
+
+        Raises
+        ------
+        InputError
+            When they are not all the same: ask group by group, or use `by_hardware`.
+        """
+        if len(self.groups) > 1 and len(kinds := self.by_hardware()) > 1:
+            names = ", ".join(kind.hardware.name for kind in kinds)
+            raise InputError(f"the fleet mixes hardware ({names}): this needs identical instances")
+        return self.groups[0].hardware
 
     @property
     def name(self) -> str:
-        """Label in tables: the hardware's name, with the count when there are several."""
-        return self.hardware.name if self.size == 1 else f"{self.size}x {self.hardware.name}"
+        """Label in tables: its groups, with the number of instances when there are several."""
+        return " + ".join(group.name for group in self.groups)
+
+    def by_hardware(self) -> list[Fleet]:
+        """One fleet of identical instances per kind of hardware, for programmes that count servers.
+
+        Roles, tiers and links are left out.
+        """
+        kinds: list[tuple[Hardware, int]] = []
+        for group in self.groups:
+            known = next((i for i, (hardware, _) in enumerate(kinds) if hardware == group.hardware), None)
+            if known is None:
+                kinds.append((group.hardware, group.size))
+            else:
+                kinds[known] = (group.hardware, kinds[known][1] + group.size)
+        return [Fleet.identical(hardware, size) for hardware, size in kinds]
+
+    def instances(self) -> Iterator[Group]:
+        """Yield the group of each instance, in the order of their numbers."""
+        for group in self.groups:
+            for _ in range(group.size):
+                yield group

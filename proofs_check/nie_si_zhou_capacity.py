@@ -41,7 +41,7 @@ def service_rate(x: Instance, prompts: ArrayLike, outputs: ArrayLike, weights: A
 
 def fleet_of(x: Instance) -> Fleet:
     """One instance with WAIT's service model and no limit on running requests but the memory."""
-    return Fleet(Hardware("theory", Affine.wait(x["d0"], x["d1"]), x["M"], max_num_seqs=x["M"]))
+    return Fleet.identical(Hardware("theory", Affine.wait(x["d0"], x["d1"]), x["M"], max_num_seqs=x["M"]))
 
 
 def wait_boundary(classes: list[ClassRate], fleet: Fleet) -> float:

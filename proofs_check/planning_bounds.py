@@ -34,7 +34,7 @@ def _random_run(rng: np.random.Generator) -> Instance:
 def least_gap(x: Instance) -> float:
     """Smallest relative gap of the run to any of its valid pathwise bounds."""
     service = Hinged(0.01, 1e-6, 2e-6, 3e-7, 64, 5e-5, 1e-8) if x["hinged"] else Affine(0.012, 6e-5, 5e-5, 1e-7)
-    fleet = Fleet(Hardware("random", service, x["C"], x["B_max"]))
+    fleet = Fleet.identical(Hardware("random", service, x["C"], x["B_max"]))
     workload = Workload.of(np.cumsum(x["gaps_s"]), x["inputs"], x["outputs"])
     metrics = measure(simulate(workload, fleet, build(x["policy"], workload, fleet)))
     found = [b for b in bounds(workload, fleet) if b.valid and b.metric in metrics and b.value > 0]

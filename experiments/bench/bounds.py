@@ -106,6 +106,6 @@ def bench_bounds(requests: int = 100_000, modes: int = 10_000) -> dict[str, Any]
 
 def reference_path(requests: int) -> tuple[Workload, Fleet]:
     """One path of the reference workload at the engine benchmark's load and seed."""
-    fleet = Fleet(hardware("reference"))
+    fleet = Fleet.identical(hardware("reference"))
     drawn = workload_source("reference").draw(requests, np.random.default_rng(SEED))
     return drawn.at_load(LOAD, fleet), fleet

@@ -93,7 +93,7 @@ def best_placement(
     >>> from orsched import Fleet, Hardware
     >>> from orsched.service import Affine
     >>> from fluid.fleets.balance import jobs_of
-    >>> fleet = Fleet(Hardware("gpu", Affine(0.01, 0, 0, 1e-6), 100_000), 2)
+    >>> fleet = Fleet.identical(Hardware("gpu", Affine(0.01, 0, 0, 1e-6), 100_000), 2)
     >>> plan = best_placement(BalanceCase(jobs_of([5000, 4000, 3000, 2000], [3] * 4), fleet), "worst_gap_s")
     >>> plan.status, round(plan.value, 6), plan.seats[:, 0].tolist()
     ('optimal', 0.017004, [0, 1, 1, 0])

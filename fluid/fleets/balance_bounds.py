@@ -88,7 +88,7 @@ def balance_bounds(case: BalanceCase) -> BalanceBounds:
     >>> from orsched import Fleet, Hardware
     >>> from orsched.service import Affine
     >>> from fluid.fleets.balance import jobs_of
-    >>> fleet = Fleet(Hardware("gpu", Affine(0.01, 0, 0, 1e-6), 100_000), 2)
+    >>> fleet = Fleet.identical(Hardware("gpu", Affine(0.01, 0, 0, 1e-6), 100_000), 2)
     >>> found = balance_bounds(BalanceCase(jobs_of([3000, 3000, 3000], [1, 1, 1]), fleet))
     >>> round(float(found.average_s[0]), 6), round(found.worst_s, 6)
     (0.0145, 0.016)

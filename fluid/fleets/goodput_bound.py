@@ -106,7 +106,7 @@ def goodput_bound(
     >>> from orsched.service import Affine
     >>> gpu = Hardware("gpu", Affine(0.012, 60e-6, 50e-6, 0.12e-6), kv_capacity_tokens=100_000)
     >>> tiers = [Tier("chat", 0.03, (ClassRate(9.0, 500, 250),)), Tier("batch", 0.2, (ClassRate(9.0, 500, 250),))]
-    >>> found = goodput_bound(tiers, [Fleet(gpu, 2)], scaled=True)
+    >>> found = goodput_bound(tiers, [Fleet.identical(gpu, 2)], scaled=True)
     >>> round(found.bound.value, 3), found.bound.certified
     (1.374, True)
     """

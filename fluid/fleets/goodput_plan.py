@@ -103,7 +103,7 @@ def goodput_plan(
     >>> from orsched.service import Affine
     >>> gpu = Hardware("gpu", Affine(0.012, 60e-6, 50e-6, 0.12e-6), kv_capacity_tokens=100_000)
     >>> tiers = [Tier("chat", 0.03, (ClassRate(9.0, 500, 250),)), Tier("batch", 0.2, (ClassRate(9.0, 500, 250),))]
-    >>> found = goodput_plan(tiers, [Fleet(gpu, 4)], scaled=True)
+    >>> found = goodput_plan(tiers, [Fleet.identical(gpu, 4)], scaled=True)
     >>> found.plan.counts, round(found.plan.value, 3), round(found.limit.bound.value, 3)
     ({'gpu mixed 0.03 s': 3, 'gpu mixed 0.2 s': 1}, 2.333, 2.748)
     """

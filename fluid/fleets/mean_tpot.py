@@ -128,7 +128,7 @@ def mean_tpot_goodput_bound(
     >>> from orsched import Hardware
     >>> from orsched.service import Affine
     >>> gpu = Hardware("gpu", Affine(0.012, 60e-6, 50e-6, 0.12e-6), kv_capacity_tokens=100_000)
-    >>> found = mean_tpot_goodput_bound([Tier("chat", 0.02, (ClassRate(1.0, 500, 250),))], [Fleet(gpu)], scaled=True)
+    >>> found = mean_tpot_goodput_bound([Tier("chat", 0.02, (ClassRate(1.0, 500, 250),))], [Fleet.identical(gpu)], scaled=True)
     >>> round(found.bound.value, 2), found.bound.certified
     (9.33, True)
     """

@@ -167,7 +167,7 @@ def _require_types(workload: object, fleet: object, policy: object) -> None:
             f"workload is a {type(workload).__name__}: give a Workload, for example workload('azure-conv')"
         )
     if not isinstance(fleet, Fleet):
-        raise InputError(f"fleet is a {type(fleet).__name__}: give a Fleet, for example Fleet(hardware(...))")
+        raise InputError(f"fleet is a {type(fleet).__name__}: give a Fleet, for example Fleet.identical(hardware(...))")
     if not isinstance(policy, Policy):
         raise InputError(
             f"policy is a {type(policy).__name__}: give a Policy, for example policies.build('sarathi', work, fleet)"

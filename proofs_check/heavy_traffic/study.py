@@ -78,7 +78,7 @@ def scaling_study(
     InputError
         For impossible scales, replications or horizons, or a policy that cannot be built.
     """
-    fleet = Fleet(hardware)
+    fleet = Fleet.identical(hardware)
     served_by = build(policy, _representative(types), fleet) if isinstance(policy, str) else policy
 
     def server(path: ArrivalPath) -> Served:

@@ -27,7 +27,7 @@ def critical_thresholds(types: Sequence[PromptType], hardware: Hardware) -> tupl
     InputError
         When there is no equilibrium, it does not fit into the memory, or an ``n_j*`` is not a whole number.
     """
-    found = equilibrium([kind.class_rate for kind in types], Fleet(hardware))
+    found = equilibrium([kind.class_rate for kind in types], Fleet.identical(hardware))
     if found.in_flight_per_stage is None or found.memory_tokens is None:
         raise InputError("no fluid equilibrium at these rates (d1 sum(lambda S) >= 1): lower them")
     if found.memory_tokens > hardware.kv_capacity_tokens * (1 + _WHOLE):

@@ -59,7 +59,9 @@ def backlogs(arrivals: Ints, threshold: int) -> Ints:
 def _run(x: Instance) -> tuple[ArrivalPath, Run]:
     """The path, going on for some reviews beyond the horizon, and WAIT's run on it."""
     path = path_of(x, beyond_s=_BEYOND * cycle_of(x))
-    return path, simulate(path.workload(), Fleet(hardware_of(x)), typed(Waiting(tuple(x["thresholds"])), types_of(x)))
+    return path, simulate(
+        path.workload(), Fleet.identical(hardware_of(x)), typed(Waiting(tuple(x["thresholds"])), types_of(x))
+    )
 
 
 _BEYOND = 3

@@ -31,7 +31,7 @@ def _random_system(rng: np.random.Generator, most: float = 0.98) -> Instance:
 
 
 def _fleet(x: Instance) -> Fleet:
-    return Fleet(Hardware("wait", Affine.wait(x["d0"], x["d1"]), x["C"]))
+    return Fleet.identical(Hardware("wait", Affine.wait(x["d0"], x["d1"]), x["C"]))
 
 
 def _classes(x: Instance) -> list[ClassRate]:

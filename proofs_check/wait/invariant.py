@@ -67,7 +67,7 @@ def watch(x: Instance) -> tuple[Watched, float, int]:
     """Run a system under WAIT; what was seen, the engine's busy time (s) and the number of evictions."""
     watched = Watched(Waiting(tuple(x["thresholds"])), x["d0"], x["d1"])
     policy = typed(watched, types_of(x))
-    run = simulate(path_of(x).workload(), Fleet(hardware_of(x)), policy)
+    run = simulate(path_of(x).workload(), Fleet.identical(hardware_of(x)), policy)
     return watched, float(run.busy_s.sum()), int(run.preemptions.sum())
 
 

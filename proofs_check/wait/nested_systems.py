@@ -109,4 +109,4 @@ def run_of(x: Instance, batcher: Batcher, path: ArrivalPath, memory: int) -> Run
     """Serve a path with a Nested WAIT batcher."""
     cohorts = Nesting(tuple(x["cuts"]), tuple(x["thresholds"])).cohorts
     policy = Policy("nested-wait", batcher, num_cohorts=cohorts)
-    return simulate(path.workload(), Fleet(linear_hardware(*times_of(x), memory)), policy)
+    return simulate(path.workload(), Fleet.identical(linear_hardware(*times_of(x), memory)), policy)

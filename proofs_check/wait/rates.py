@@ -80,7 +80,7 @@ class Compared:
         if self.engine_paths:
             self.engine_paths -= 1
             hardware = linear_hardware(D0, D1, MEMORY)
-            ran = serve(path, Fleet(hardware), wait_with(path.types, hardware, [THRESHOLD]))
+            ran = serve(path, Fleet.identical(hardware), wait_with(path.types, hardware, [THRESHOLD]))
             before_end = found.completion_s <= path.arrival_s[-1]
             distance = np.abs(found.completion_s - ran.completion_s)[before_end]
             self.farthest_s = max(self.farthest_s, float(distance.max()))

@@ -51,7 +51,7 @@ def overloaded_system(rng: np.random.Generator) -> Instance:
 def run_of(x: Instance) -> tuple[ArrivalPath, Run]:
     """The system's path up to its horizon, and what its policy makes of it."""
     path = path_of(x)
-    work, fleet = path.workload(), Fleet(hardware_of(x))
+    work, fleet = path.workload(), Fleet.identical(hardware_of(x))
     waiting = typed(Waiting(tuple(x["thresholds"])), types_of(x))
     return path, simulate(work, fleet, waiting if x["policy"] == WAIT else build(x["policy"], work, fleet))
 

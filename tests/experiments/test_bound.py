@@ -31,7 +31,7 @@ def document(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, A
 
 
 def small(**changes: Any) -> Experiment:
-    fleet = Fleet(hardware("reference"))
+    fleet = Fleet.identical(hardware("reference"))
     settings = {"workload": "reference", "policies": ("sarathi",), "loads": (0.7,), "requests": 80, "replications": 2}
     return Experiment(**{"fleet": fleet, **settings, **changes})
 

@@ -32,14 +32,14 @@ def document(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, A
 
 
 def spec(**changes: Any) -> Experiment:
-    fleet = Fleet(hardware("reference"))
+    fleet = Fleet.identical(hardware("reference"))
     settings = {"workload": "reference", "policies": ("vllm-v1",), "loads": (0.6,), "requests": 300, "replications": 1}
     return Experiment(**{"fleet": fleet, **settings, **changes})
 
 
 def test_watching_does_not_change_the_run():
     """The run is that of `simulate`; memory is 0 at the start, within C, and that of the requests on average."""
-    fleet = Fleet(hardware("reference"), 2)
+    fleet = Fleet.identical(hardware("reference"), 2)
     work = workload_source("reference").draw(400, np.random.default_rng(0)).at_load(0.9, fleet)
     policy = build("vllm-v1", work, fleet).routed_by(get_router("jsq"))
     plain, watched = simulate(work, fleet, policy, 3), sample_path(work, fleet, policy, 3)
@@ -78,7 +78,7 @@ def test_a_busy_period_of_a_large_fleet_is_close(capsys: pytest.CaptureFixture[s
 
 def test_own_arrivals_follow_the_windows_of_the_path():
     """Without --rates: the path of evaluate at that seed and load, and its own counts as the rate."""
-    experiment = spec(workload="azure-conv", fleet=Fleet(hardware("llama2-7b/a100-80g")))
+    experiment = spec(workload="azure-conv", fleet=Fleet.identical(hardware("llama2-7b/a100-80g")))
     path, inflow = own_arrivals(experiment, 10.0)
     assert path.load_on(experiment.fleet) == pytest.approx(0.6)
     assert inflow.profile.expected(1e9) == pytest.approx(len(path))

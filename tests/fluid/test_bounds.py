@@ -98,7 +98,7 @@ def test_no_random_schedule_beats_a_bound_at_length(instance, seed):
     assert not violations(bounds(workload, fleet), measured(workload, first, done))
 
 
-REFERENCE = Fleet(Hardware("gpu", Affine(0.012, 60e-6, 50e-6, 0.12e-6), 100_000, 256))
+REFERENCE = Fleet.identical(Hardware("gpu", Affine(0.012, 60e-6, 50e-6, 0.12e-6), 100_000, 256))
 
 
 def reference_path(n, rate, seed=0):
@@ -139,7 +139,7 @@ def test_one_token_answers():
 
 def test_a_request_that_fits_nowhere_is_refused():
     with pytest.raises(InputError, match=r"request 1 .* 12 KV tokens, .* holds 10"):
-        bounds(Workload.of([0, 1], [5, 8], [2, 5]), Fleet(Hardware("gpu", Affine(1.0, 0, 0, 0), 11, 4, 5)))
+        bounds(Workload.of([0, 1], [5, 8], [2, 5]), Fleet.identical(Hardware("gpu", Affine(1.0, 0, 0, 0), 11, 4, 5)))
 
 
 def test_lone_request_is_exact():
@@ -163,8 +163,8 @@ def test_makespan_of_simultaneous_requests_is_the_load_programme():
     """All at once on n instances: the planning time is that of `orsched.load` for the same totals."""
     hw = Hardware("gpu", Hinged(0.01, 1e-5, 1e-5, 1e-7, 64, 5e-5, 1e-9), 5_000, 16)
     path = Workload.of(np.zeros(40), np.full(40, 100), np.full(40, 30))
-    terms = load_terms(40.0, path.work, Fleet(hw, 3))
-    assert planning_makespan_s(path, Fleet(hw, 3)) == pytest.approx(solve_load(terms), rel=1e-9)
+    terms = load_terms(40.0, path.work, Fleet.identical(hw, 3))
+    assert planning_makespan_s(path, Fleet.identical(hw, 3)) == pytest.approx(solve_load(terms), rel=1e-9)
 
 
 @pytest.mark.slow

@@ -25,7 +25,7 @@ def wait_class(rate, prefill, decodes):
 
 
 def on(service, capacity=CAPACITY, size=1):
-    return Fleet(Hardware("gpu", service, capacity, 10**6), size)
+    return Fleet.identical(Hardware("gpu", service, capacity, 10**6), size)
 
 
 WAIT = on(Affine.wait(D0, D1))

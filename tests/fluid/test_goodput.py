@@ -15,7 +15,7 @@ from orsched.request import SLO
 from orsched.workloads import Workload
 from tests.support.schedules import instances, random_schedule
 
-FLEET = Fleet(REFERENCE)
+FLEET = Fleet.identical(REFERENCE)
 LOOSE = SLO(1e3, 1e3)
 
 
@@ -71,7 +71,7 @@ def test_monotone_in_the_objective_and_the_fleet():
     assert values[0] < values[-1]
     one = goodput(classes, FLEET, SLO(0.2, 0.02)).bound.value
     thrice = [ClassRate(60.0, c.input_tokens, c.output_tokens) for c in classes]
-    assert goodput(thrice, Fleet(REFERENCE, 3), SLO(0.2, 0.02)).bound.value == pytest.approx(3 * one)
+    assert goodput(thrice, Fleet.identical(REFERENCE, 3), SLO(0.2, 0.02)).bound.value == pytest.approx(3 * one)
 
 
 def test_classes_have_their_own_objectives():

@@ -35,7 +35,7 @@ hardware = st.builds(
 @given(types, hardware, st.integers(1, 4))
 def test_planned_load_is_the_load_axis(classes, hw, size):
     """The LP and the closed form agree wherever recomputation is no cheaper than decoding."""
-    fleet = Fleet(hw, size)
+    fleet = Fleet.identical(hw, size)
     classes = [ClassRate(1.5, c.input_tokens, c.output_tokens) for c in classes]
     work = Rates.of(classes).work
     axis = load(1.5 * len(classes), work, fleet)
@@ -53,7 +53,7 @@ def test_planned_load_is_the_load_axis(classes, hw, size):
 def test_planned_load_of_a_workload(service):
     rng = np.random.default_rng(3)
     work = Workload.of(np.sort(rng.uniform(0, 60, 300)), rng.integers(50, 900, 300), rng.integers(2, 400, 300))
-    fleet = Fleet(Hardware("gpu", service, 40_000, 64), 2)
+    fleet = Fleet.identical(Hardware("gpu", service, 40_000, 64), 2)
     assert planned_load(work, fleet) == pytest.approx(work.load_on(fleet), rel=1e-9)
 
 
@@ -61,7 +61,7 @@ def test_published_single_class_limit():
     """For d0 + d1 KV the largest rate is C / (S (d0 + d1 C))."""
     d0, d1, C = 0.01, 4e-7, 50_000
     S = 21 * (512 + 10)
-    found = capacity([ClassRate(1.0, 512, 21)], Fleet(Hardware("gpu", Affine.wait(d0, d1), C, 10**6)))
+    found = capacity([ClassRate(1.0, 512, 21)], Fleet.identical(Hardware("gpu", Affine.wait(d0, d1), C, 10**6)))
     assert found.max_rate_per_s == pytest.approx(C / (S * (d0 + d1 * C)), rel=1e-9)
 
 
@@ -69,7 +69,7 @@ def test_published_single_class_limit():
 @given(types, hardware, st.integers(1, 3), st.sampled_from([None, 64]))
 def test_capacity_equals_an_independent_model(classes, hw, size, budget):
     """cvxpy writes the same programme from the formulas; both optima agree and the bound is certified."""
-    fleet = Fleet(hw, size)
+    fleet = Fleet.identical(hw, size)
     classes = [replace(c, rate_per_s=20 * c.rate_per_s) for c in classes]
     found = capacity(classes, fleet, token_budget=budget)
     X, N = cvxpy.Variable(len(classes), nonneg=True), cvxpy.Variable(nonneg=True)
@@ -100,7 +100,7 @@ def test_capacity_equals_an_independent_model(classes, hw, size, budget):
 @given(types, hardware, st.integers(1, 3))
 def test_capacity_is_monotone(classes, hw, size):
     def value(classes=classes, size=size, **changes):
-        return capacity(classes, Fleet(replace(hw, **changes), size)).bound.value
+        return capacity(classes, Fleet.identical(replace(hw, **changes), size)).bound.value
 
     base, slack = value(), 1 + 1e-9
     assert value(kv_capacity_tokens=2 * hw.kv_capacity_tokens) * slack >= base
@@ -111,7 +111,7 @@ def test_capacity_is_monotone(classes, hw, size):
 
 def test_capacity_at_load_below_and_above_one():
     """Below load one all that is offered is served; above it prices say what is short."""
-    fleet = Fleet(Hardware("gpu", Affine(0.012, 60e-6, 50e-6, 0.12e-6), 100_000, 256))
+    fleet = Fleet.identical(Hardware("gpu", Affine(0.012, 60e-6, 50e-6, 0.12e-6), 100_000, 256))
     light = capacity([ClassRate(1.0, 500, 250)], fleet)
     assert light.load < 1
     assert light.bound.value == pytest.approx(249.0)
@@ -134,7 +134,7 @@ def test_no_schedule_completes_more_by_the_horizon(instance, seed, horizon):
 
 def test_pathwise_weights():
     workload = Workload.of([0, 0], [4, 4], [3, 3])
-    fleet = Fleet(Hardware("gpu", Affine(1.0, 0.0, 0.0, 0.0), 100, 1))
+    fleet = Fleet.identical(Hardware("gpu", Affine(1.0, 0.0, 0.0, 0.0), 100, 1))
     bound = pathwise_capacity(workload, fleet, 3.0, weights=np.array([2.0, 5.0]), metric="worth")
     assert bound.metric == "worth"
     assert bound.value == pytest.approx(5.0)
@@ -144,7 +144,7 @@ def test_pathwise_weights():
 def test_programme_rows():
     work = RequestWork.of(np.array([3]), np.array([2]))
     hw = Hardware("gpu", Hinged(1.0, 0.1, 0.1, 0.1, 2.0, 0.5), 10, 4)
-    lp = planning_programme(work, np.ones(1), np.ones(1), Fleet(hw, 2), horizon_s=5.0, token_budget=6)
+    lp = planning_programme(work, np.ones(1), np.ones(1), Fleet.identical(hw, 2), horizon_s=5.0, token_budget=6)
     assert lp.rows == ("time-0", "time-1", "memory", "seats", "budget")
     assert lp.rhs.tolist() == [10.0, 10.0, 0, 0, 0]
     assert lp.matrix[:, 1] == pytest.approx([1.0, 0.0, -1, -1, -1])
@@ -157,7 +157,7 @@ def test_a_hundred_thousand_columns():
     rng = np.random.default_rng(0)
     n = 100_000
     workload = Workload.of(np.cumsum(rng.exponential(1 / 7, n)), rng.integers(50, 951, n), rng.integers(20, 481, n))
-    fleet = Fleet(Hardware("gpu", Affine(0.012, 60e-6, 50e-6, 0.12e-6), 100_000, 256))
+    fleet = Fleet.identical(Hardware("gpu", Affine(0.012, 60e-6, 50e-6, 0.12e-6), 100_000, 256))
     bound = pathwise_capacity(workload, fleet, 4_000.0)
     assert bound.certificate["status"] == "optimal"
     assert bound.value < (workload.output_tokens - 1).sum()

@@ -87,7 +87,7 @@ def test_equilibrium_by_hand():
 )
 def test_a_constant_rate_leads_to_the_equilibrium(service, kinds, share):
     """Any service model, several classes: the path converges to `fluid.equilibrium` wherever that exists."""
-    fleet = Fleet(Hardware("x", service, 10**9, 10**9))
+    fleet = Fleet.identical(Hardware("x", service, 10**9, 10**9))
     classes = [ClassRate(rate, prompt, output) for prompt, output, rate in kinds]
     pole = stability_limits(classes, fleet).pole
     scale = share * min(pole, 100.0)
@@ -126,7 +126,7 @@ def test_nothing_is_lost_and_no_limit_exceeded(seed, service):
 
 def test_a_burst_drains_at_the_capacity_rate():
     """While the memory is full and the stages are mixed, requests complete at load 1, within 0.2%."""
-    law, fleet = law_sample(), Fleet(REFERENCE)
+    law, fleet = law_sample(), Fleet.identical(REFERENCE)
     profile = RateProfile((0.0, 40.0), (16.0, 2.0))
     path = trajectory(Inflow.of(profile, law), server_of(REFERENCE), 80.0)
     first, last = np.searchsorted(path.time_s, [45.0, 75.0])
@@ -204,7 +204,7 @@ def run_scaled(hw, n, policy, arrivals, lengths, until_s, seed):
     """One sample path of the scaled system."""
     drawn = synthetic("w", arrivals, lengths, int(n * 30 * until_s), np.random.default_rng(seed))
     keep = np.flatnonzero(drawn.arrival_s < until_s)
-    return simulate(drawn.take(keep, drawn.arrival_s[keep]), Fleet(scaled(hw, n)), policy)
+    return simulate(drawn.take(keep, drawn.arrival_s[keep]), Fleet.identical(scaled(hw, n)), policy)
 
 
 def level(run, n, times):
@@ -276,7 +276,7 @@ def test_classes_with_profiles_of_their_own():
     assert inflow.profile.rates_per_s == (8.0, 13.0, 5.0, 0.0)
     assert [mix.shares.tolist() for mix in inflow.mixes[:3]] == [[1, 0], [8 / 13, 5 / 13], [0, 1]]
     path = trajectory(inflow, unlimited(REFERENCE.service), 80.0)
-    found = equilibrium([replace(classes[1], rate_per_s=5.0)], Fleet(REFERENCE))
+    found = equilibrium([replace(classes[1], rate_per_s=5.0)], Fleet.identical(REFERENCE))
     late = np.searchsorted(path.time_s, 69.0)
     assert path.in_system[late] == pytest.approx(200 * found.in_flight_per_stage[0], rel=1e-6)
     assert path.completed[-1] == pytest.approx(8 * 25 + 5 * 60)

@@ -67,7 +67,7 @@ def test_energy_is_exact_over_epochs(name, service, seed, most):
     """Claim: epochs of length one give the same energy to 1e-9, for every policy and form, limited or not."""
     assume(hasattr(service, "power"))
     law = replace(LAW, idle_w=10.0, active_w=5.0, iteration_j=1.0, kv_token_j=1e-3, most_w=most)
-    fleet = Fleet(tight_hardware(replace(service, power=law), seed, 16))
+    fleet = Fleet.identical(tight_hardware(replace(service, power=law), seed, 16))
     workload = random_workload(seed)
     policy = build(name, workload, fleet)
     assume(policy is not None)

@@ -13,23 +13,23 @@ WORKLOAD = Workload.of([0.0, 1.0, 2.0], [10, 40_000, 39_990], [5, 2, 11], name="
 
 def test_the_first_request_that_cannot_fit_is_named():
     """Claim: prompt + output - 1 is what a request holds at its end; 40,000 fits exactly, 40,001 does not."""
-    require_fit(Workload.of([0.0], [39_990], [11]), Fleet(REFERENCE))
+    require_fit(Workload.of([0.0], [39_990], [11]), Fleet.identical(REFERENCE))
     with pytest.raises(InputError, match=r"request 1 of 'mixed' \(prompt 40000, output 2\) ends with 40001"):
-        require_fit(WORKLOAD, Fleet(REFERENCE))
+        require_fit(WORKLOAD, Fleet.identical(REFERENCE))
 
 
 def test_dropping_keeps_the_others_and_says_how_many_went():
     """Claim: the rest is unchanged, arrival times included, and the notice counts."""
-    kept = drop_oversized(WORKLOAD, Fleet(REFERENCE))
+    kept = drop_oversized(WORKLOAD, Fleet.identical(REFERENCE))
     assert kept.arrival_s.tolist() == [0.0, 2.0]
     assert kept.notices == ("dropped 1 of 3 requests larger than the KV memory",)
-    assert drop_oversized(kept, Fleet(REFERENCE)) is kept
+    assert drop_oversized(kept, Fleet.identical(REFERENCE)) is kept
 
 
 def test_a_workload_of_which_nothing_fits_is_refused():
     """Claim: dropping never leaves an empty workload."""
     with pytest.raises(InputError, match="no policy completes it"):
-        drop_oversized(Workload.of([0.0], [50_000], [1]), Fleet(REFERENCE))
+        drop_oversized(Workload.of([0.0], [50_000], [1]), Fleet.identical(REFERENCE))
 
 
 def test_only_whole_blocks_count():

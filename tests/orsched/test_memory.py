@@ -79,6 +79,6 @@ def test_a_preempted_reservation_leaves_nothing_behind():
         return Plan(max_steps=20 - view.iterations) if view.iterations < 20 else DECODE_ALL
 
     workload = Workload.of([0.0, 1000.0], [10, 10], [200, 1])
-    fleet = Fleet(Hardware("h", Affine(0.01, 1e-5, 1e-5, 1e-7), 1000))
+    fleet = Fleet.identical(Hardware("h", Affine(0.01, 1e-5, 1e-5, 1e-7), 1000))
     run = simulate(workload, fleet, Policy("returning", batch), check=True)
     assert run.preemptions.tolist() == [1, 0]

@@ -13,7 +13,7 @@ from orsched.errors import InputError
 from orsched.qoe import qoe
 from policies.vllm_v1 import vllm_v1
 
-ONE = simulate(Workload.of([1.0], [10], [5]), Fleet(REFERENCE), vllm_v1())
+ONE = simulate(Workload.of([1.0], [10], [5]), Fleet.identical(REFERENCE), vllm_v1())
 
 
 def delivered(first_s, last_s, tokens):

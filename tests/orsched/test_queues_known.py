@@ -43,7 +43,7 @@ SHORTEST = Policy("shortest-first", one_at_a_time, order=lambda prompt, output: 
 
 
 def server(base_s: float, token_s: float, size: int = 1) -> Fleet:
-    return Fleet(Hardware("server", Affine(base_s, token_s, 0.0, 0.0), 10**9, 10**6), size)
+    return Fleet.identical(Hardware("server", Affine(base_s, token_s, 0.0, 0.0), 10**9, 10**6), size)
 
 
 def poisson(rate_per_s: float, lengths: np.ndarray, rng: np.random.Generator) -> Workload:
@@ -184,14 +184,14 @@ def test_littles_law(policy):
     rng = np.random.default_rng(8)
     arrivals = np.cumsum(rng.exponential(0.5, 800))
     work = Workload.of(arrivals, rng.integers(1, 50, 800), rng.integers(1, 30, 800))
-    fleet = Fleet(Hardware("server", Affine(0.01, 1e-3, 2e-3, 1e-5), 10**6, 10**4))
+    fleet = Fleet.identical(Hardware("server", Affine(0.01, 1e-3, 2e-3, 1e-5), 10**6, 10**4))
     run = simulate(work, fleet, policy)
     assert run.batch_s[0] == pytest.approx((run.completion_s - run.first_scheduled_s).sum(), rel=1e-9)
 
 
 def test_integrals_by_hand():
     """Two requests served one after the other: every time and integral equals the sum worked out by hand."""
-    fleet = Fleet(Hardware("server", Affine(1.0, 0.1, 0.01, 0.001), 100, 2))
+    fleet = Fleet.identical(Hardware("server", Affine(1.0, 0.1, 0.01, 0.001), 100, 2))
     run = simulate(Workload.of([0.0, 0.5], [3, 2], [2, 1]), fleet, FCFS)
     prompt, decode, second = 1.0 + 0.3, 1.0 + 0.01 + 0.003, 1.0 + 0.2
     assert run.first_token_s.tolist() == pytest.approx([prompt, prompt + decode + second])
@@ -204,7 +204,7 @@ def test_integrals_by_hand():
 
 def test_integrals_by_hand_when_batched():
     """Two requests decoding together: KV is counted as resident at the end of each iteration."""
-    fleet = Fleet(Hardware("server", Affine(1.0, 0.1, 0.01, 0.001), 100, 2))
+    fleet = Fleet.identical(Hardware("server", Affine(1.0, 0.1, 0.01, 0.001), 100, 2))
     run = simulate(Workload.of([0.0, 0.0], [3, 2], [3, 2]), fleet, Policy("bulk", everyone_at_once))
     prompts = 1.0 + 0.5
     both = 1.0 + 0.02 + 0.005  # reads 3 + 2, ends with 4 + 3

@@ -17,7 +17,7 @@ from orsched.service import Affine
 from orsched.stability import seen_by_arrivals, stability
 from orsched.workloads import Workload
 
-FLEET = Fleet(Hardware("server", Affine(0.012, 60e-6, 50e-6, 0.12e-6), 40_000, 32))
+FLEET = Fleet.identical(Hardware("server", Affine(0.012, 60e-6, 50e-6, 0.12e-6), 40_000, 32))
 
 
 def queue_run(arrivals: np.ndarray, services: np.ndarray) -> Run:

@@ -74,7 +74,7 @@ def test_a_max_is_its_rule_round_by_round(burst):
 @given(seed=seeds, service=services, block=st.sampled_from([1, 16]))
 def test_with_the_truth_both_are_mc_sf(make, seed, service, block):
     """Claim: when both ends of every interval are the truth the run is that of MC-SF."""
-    workload, fleet = random_workload(seed), Fleet(tight_hardware(service, seed, block))
+    workload, fleet = random_workload(seed), Fleet.identical(tight_hardware(service, seed, block))
     run, other = simulate(workload, fleet, make(Oracle()), check=True), simulate(workload, fleet, mc_sf())
     np.testing.assert_array_equal(run.completion_s, other.completion_s)
     assert run.preemptions.sum() == 0
@@ -92,7 +92,7 @@ def test_with_the_truth_a_min_is_mc_sf_in_rounds():
 @given(seeds, services, st.sampled_from([0.05, 0.5, 1.0]), st.sampled_from([1, 16]))
 def test_upper_ends_that_hold_never_preempt(seed, service, alpha, block):
     """Claim: A_max preempts nobody when intervals contain the truth, however wide, beyond the memory too."""
-    fleet = Fleet(tight_hardware(service, seed, block))
+    fleet = Fleet.identical(tight_hardware(service, seed, block))
     run = simulate(random_workload(seed), fleet, a_max(Interval(alpha)), seed=seed, check=True)
     assert run.preemptions.sum() == 0
 
@@ -121,7 +121,7 @@ def test_a_min_ends_where_memory_is_just_the_longest_request(seed, block):
     """Claim: with lower ends of 1 and memory for one request everybody is served, in at most one iteration for each
     output token, and epochs of length one give the same run."""
     workload, edge = edge_of_memory(seed, block)
-    run = assert_exact(workload, Fleet(edge), a_min(Between(np.ones(14, dtype=int), workload.output_tokens)))
+    run = assert_exact(workload, Fleet.identical(edge), a_min(Between(np.ones(14, dtype=int), workload.output_tokens)))
     assert run.iterations.sum() <= workload.output_tokens.sum()
 
 
@@ -141,7 +141,7 @@ def test_which_predicted_number_is_planned_with():
         watched = Policy(
             "w", batch, information=policy.information, order=policy.order, predict=policy.predict, plans_with=end
         )
-        simulate(Workload.of([0.0, 0.0], [5, 5], [2, 9]), Fleet(Hardware("hand", ROUND, 100, 8)), watched)
+        simulate(Workload.of([0.0, 0.0], [5, 5], [2, 9]), Fleet.identical(Hardware("hand", ROUND, 100, 8)), watched)
         seen[end] = (seen[end], order[:2])
     assert seen == {"low": ([2, 1], [1, 0]), "point": ([3, 5], [0, 1]), "high": ([4, 9], [0, 1])}
     with pytest.raises(InputError, match="plans_with = 'middle'"):

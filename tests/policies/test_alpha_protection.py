@@ -41,7 +41,7 @@ def test_admission_leaves_the_share_free(seed, service, alpha, block, clearing):
             after = [view.cached_tokens(r) + 1 for r in kept] + [chunk.tokens for chunk in plan.prefill]
             assert view.capacity_blocks - sum(map(view.blocks_for, after)) >= alpha * view.capacity_blocks
 
-    fleet = Fleet(tight_hardware(service, seed, block))
+    fleet = Fleet.identical(tight_hardware(service, seed, block))
     simulate(random_workload(seed), fleet, watched(CLEARINGS[clearing](alpha), seen), check=True)
 
 
@@ -50,7 +50,7 @@ def test_clears_everybody_on_overflow():
     emitted 3. The next iteration does not fit: both are cleared, the first recomputes 6 tokens and ends at 6 s, the
     second, whose 6 do not fit beside, at 9 s."""
     workload = Workload.of([0.0, 0.0], [3, 3], [6, 6])
-    run = simulate(workload, Fleet(Hardware("hand", ROUND, 10, 8)), alpha_protection(0.3), check=True)
+    run = simulate(workload, Fleet.identical(Hardware("hand", ROUND, 10, 8)), alpha_protection(0.3), check=True)
     assert run.completion_s.tolist() == [6.0, 9.0]
     assert run.preemptions.tolist() == [1, 1]
 
@@ -62,25 +62,35 @@ def test_ends_where_memory_overflows_all_the_time(clearing, seed, alpha, block):
     """Claim: everybody is served, in at most as many iterations as there are output tokens, and epochs of length one
     give the same run: draws are made on overflow only, however often the policy is asked."""
     workload, edge = edge_of_memory(seed, block)
-    run = assert_exact(workload, Fleet(edge), CLEARINGS[clearing](alpha))
+    run = assert_exact(workload, Fleet.identical(edge), CLEARINGS[clearing](alpha))
     assert run.iterations.sum() <= workload.output_tokens.sum()
 
 
 def test_seeds_matter_on_overflow_only():
     """Claim: with ample memory every seed gives the run of alpha-protection; at the edge seeds differ."""
     workload = random_workload(4)
-    ample = Fleet(Hardware("ample", SERVICE_MODELS["affine"], 10**6, 40))
+    ample = Fleet.identical(Hardware("ample", SERVICE_MODELS["affine"], 10**6, 40))
     plain = simulate(workload, ample, alpha_protection()).completion_s
     assert all((simulate(workload, ample, alpha_clearing(), seed=s).completion_s == plain).all() for s in range(3))
     workload, edge = edge_of_memory(1)
-    assert len({simulate(workload, Fleet(edge), alpha_clearing(0.1), seed=s).completion_s.sum() for s in range(8)}) > 1
+    assert (
+        len(
+            {
+                simulate(workload, Fleet.identical(edge), alpha_clearing(0.1), seed=s).completion_s.sum()
+                for s in range(8)
+            }
+        )
+        > 1
+    )
 
 
 def test_drawing_everybody_is_clearing_all():
     """Claim: with phi = 1 both clear the same."""
     for seed in range(8):
         workload, edge = edge_of_memory(seed)
-        left, right = (simulate(workload, Fleet(edge), p) for p in (alpha_protection(0.1), alpha_clearing(0.1, 1.0)))
+        left, right = (
+            simulate(workload, Fleet.identical(edge), p) for p in (alpha_protection(0.1), alpha_clearing(0.1, 1.0))
+        )
         np.testing.assert_array_equal(left.completion_s, right.completion_s)
 
 
@@ -104,7 +114,7 @@ def test_the_draw_is_that_of_repeated_rounds_and_takes_no_longer_when_they_are_r
 def test_rare_draws_end(phi):
     """Claim: a run whose memory overflows all the time ends, however rarely a round draws somebody."""
     workload, edge = edge_of_memory(2)
-    run = simulate(workload, Fleet(edge), alpha_clearing(0.1, phi), check=True)
+    run = simulate(workload, Fleet.identical(edge), alpha_clearing(0.1, phi), check=True)
     assert run.preemptions.sum() > 0
 
 

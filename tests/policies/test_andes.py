@@ -53,7 +53,7 @@ def test_a_request_far_ahead_of_its_reader_gives_way(cap, first_token, preemptio
     at 10 s; read at one token in 10 s they last beyond the horizon, so it gains nothing. The second (prompt 40), which
     arrived at 9.5 s, gains 1 and takes the memory, if a preemption is allowed; otherwise it waits until 41 s."""
     workload = Workload.of([0.0, 9.5], [10, 40], [41, 2])
-    fleet = Fleet(Hardware("hand", Affine(1.0, 0.0, 0.0, 0.0), 50, 8))
+    fleet = Fleet.identical(Hardware("hand", Affine(1.0, 0.0, 0.0, 0.0), 50, 8))
     run = assert_exact(workload, fleet, andes(Reader(1.0, 0.1, 10.0), preemption_cap=cap))
     assert run.first_token_s[1] == first_token
     assert run.preemptions.tolist() == preemptions
@@ -73,7 +73,7 @@ def test_the_law_holds_where_everything_binds(seed, service, block, seats, inter
     """Claim: with few seats, any interval, cap and reading speed, everybody completes under memory pressure and epochs
     of length one give the same run."""
     policy = andes(Reader(0.2, speed, 3.0), interval_s, cap, BatchLimits(seats, 300))
-    assert_exact(random_workload(seed, n=40), Fleet(tight_hardware(service, seed, block)), policy)
+    assert_exact(random_workload(seed, n=40), Fleet.identical(tight_hardware(service, seed, block)), policy)
 
 
 @settings(max_examples=20)
@@ -86,7 +86,7 @@ def test_equal_gains_stay_equal_however_times_are_summed(seed, iteration_s):
         np.sort(rng.integers(0, 40, 20)) * iteration_s, rng.integers(1, 4, 20), rng.integers(1, 40, 20)
     )
     if workload.span_s:
-        fleet = Fleet(Hardware("steady", Affine(iteration_s, 0.0, 0.0, 0.0), 60, 3))
+        fleet = Fleet.identical(Hardware("steady", Affine(iteration_s, 0.0, 0.0, 0.0), 60, 3))
         assert_exact(workload, fleet, andes(Reader(0.5, 2.0, 4.0), 0.5, 1.0))
 
 
@@ -99,7 +99,7 @@ def test_decisions_that_fall_just_before_an_iteration_end_are_made_once(iteratio
         rng = np.random.default_rng(seed)
         arrivals = begin + np.sort(rng.choice([0.0, 0.5, 1.0], 12))
         workload = Workload.of(arrivals, rng.integers(1, 30, 12), rng.integers(20, 120, 12))
-        fleet = Fleet(Hardware("steady", Affine(iteration_s, 0.0, 0.0, 0.0), int(rng.integers(150, 300)), 8))
+        fleet = Fleet.identical(Hardware("steady", Affine(iteration_s, 0.0, 0.0, 0.0), int(rng.integers(150, 300)), 8))
         assert_exact(workload, fleet, andes(preemption_cap=math.inf))
 
 
@@ -122,13 +122,15 @@ def test_preemptions_that_make_room_keep_to_the_cap(seed, cap):
         return plan
 
     policy = Policy("watched", batch, num_cohorts=2, order=by_arrival)
-    simulate(random_workload(seed, n=40), Fleet(tight_hardware(Affine(0.012, 6e-5, 5e-5, 1e-7), seed, 1)), policy)
+    simulate(
+        random_workload(seed, n=40), Fleet.identical(tight_hardware(Affine(0.012, 6e-5, 5e-5, 1e-7), seed, 1)), policy
+    )
 
 
 def test_beats_first_come_first_served_on_quality_of_experience():
     """Claim: on 600 requests of the reference instance at load 1.2 the mean quality of experience of its own readers
     (1 s, 4.8 tokens/s) is above that of vLLM v1 by more than 0.05."""
-    source, fleet = workload_source("reference"), Fleet(REFERENCE)
+    source, fleet = workload_source("reference"), Fleet.identical(REFERENCE)
     workload = source.draw(600, np.random.default_rng(1)).at_load(1.2, fleet)
     mean = {
         name: qoe(simulate(workload, fleet, build(name, source.whole(), fleet)), 1.0, 4.8).mean()

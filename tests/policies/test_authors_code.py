@@ -16,7 +16,7 @@ from policies.wait import AnyClassFires, AuthorsNestedWait, AuthorsWait, GatedSe
 from policies.wait.authors_code import ClassLimits
 from policies.wait.authors_nested import CappedSegment
 
-SECONDS = Fleet(Hardware("seconds", Affine(1.0, 0.0, 0.0, 0.0), 10_000, 256))
+SECONDS = Fleet.identical(Hardware("seconds", Affine(1.0, 0.0, 0.0, 0.0), 10_000, 256))
 
 
 def two_classes(batcher):
@@ -183,7 +183,7 @@ def test_epochs_equal_single_iterations_when_any_class_fires(limits, seed, block
     """Claim: the exactness law holds with any limits at the edge of the memory; nobody is lost."""
     work, edge = edge_of_memory(seed, block, 40, n=16)
     policy = two_classes(AnyClassFires(tuple(ClassLimits(*pair) for pair in limits)))
-    assert_exact(work, Fleet(edge, size), policy.routed_by(ROUTERS["jsq"]))
+    assert_exact(work, Fleet.identical(edge, size), policy.routed_by(ROUTERS["jsq"]))
 
 
 @settings(max_examples=150)
@@ -199,7 +199,7 @@ def test_epochs_equal_single_iterations_for_gated_segments(parts, sizes, seed, b
     ends = tuple(np.cumsum([width for width, _ in parts]).tolist())
     work, edge = edge_of_memory(seed, block, 40, n=16)
     policy = nested(GatedSegments(ends, tuple(cap for _, cap in parts), *sizes))
-    assert_exact(work, Fleet(edge, size), policy.routed_by(ROUTERS["jsq"]))
+    assert_exact(work, Fleet.identical(edge, size), policy.routed_by(ROUTERS["jsq"]))
 
 
 @pytest.mark.parametrize(

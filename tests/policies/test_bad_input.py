@@ -54,7 +54,7 @@ from policies.wait.drift import OverflowRisk, theta_root
 from policies.wait.segments import NestedSegments
 
 WORK = random_workload(3)
-FLEET = Fleet(Hardware("room", AFFINE, 3000, 32))
+FLEET = Fleet.identical(Hardware("room", AFFINE, 3000, 32))
 SLOW = WORK.at_load(0.3, FLEET)
 
 NO_NUMBERS = (math.nan, -math.inf, True, "3", None, [], {}, -1, -(10**400), 10**400)

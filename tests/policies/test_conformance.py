@@ -20,7 +20,7 @@ NEVER_PREEMPT = ("orca", "sjf", "svf", "mc-sf", "mc-benchmark", "sorted-f", "a-m
 def test_serves_everybody_within_memory(name, service, block):
     """Claim: no request lost or served twice, the ledger agrees with the requests all along."""
     workload = random_workload(7)
-    fleet = Fleet(tight_hardware(SERVICE_MODELS[service], 7, block))
+    fleet = Fleet.identical(tight_hardware(SERVICE_MODELS[service], 7, block))
     policy = build(name, workload, fleet)
     if policy is None:
         pytest.skip("WAIT's conditions cannot be met on this instance")
@@ -34,7 +34,7 @@ def test_serves_everybody_within_memory(name, service, block):
 def test_work_conserving_policies_never_idle_with_work(name, service, seed):
     """Claim: while a request is in the system, every policy but those that wait for company keeps the instance busy."""
     workload = random_workload(seed)
-    fleet = Fleet(tight_hardware(service, seed, 16))
+    fleet = Fleet.identical(tight_hardware(service, seed, 16))
     policy = build(name, workload, fleet)
     run = simulate(workload, fleet, policy)
     order = np.argsort(run.arrival_s)
@@ -52,14 +52,14 @@ def test_policies_that_promise_it_never_preempt(name, seed, service, block):
     """Claim: setting aside the peak at admission, checking all future memory with lengths that are not exceeded, or
     cutting batches to the memory means no preemption, whatever the memory."""
     workload = random_workload(seed)
-    fleet = Fleet(tight_hardware(service, seed, block))
+    fleet = Fleet.identical(tight_hardware(service, seed, block))
     assert simulate(workload, fleet, build(name, workload, fleet), seed=seed).preemptions.sum() == 0
 
 
 def test_fcfs_policies_first_schedule_in_order_of_arrival():
     """Claim: vLLM v0, v1, Sarathi and Orca are first come first served at first admission."""
     workload = random_workload(3)
-    fleet = Fleet(tight_hardware(SERVICE_MODELS["hinged"], 3, 16))
+    fleet = Fleet.identical(tight_hardware(SERVICE_MODELS["hinged"], 3, 16))
     for name in ("vllm-v0", "vllm-v1", "sarathi", "orca"):
         run = simulate(workload, fleet, build(name, workload, fleet))
         assert (np.diff(run.first_scheduled_s) >= 0).all(), name
@@ -68,10 +68,10 @@ def test_fcfs_policies_first_schedule_in_order_of_arrival():
 def test_sjf_serves_the_short_before_the_long():
     """Claim: of two requests waiting behind a third, the one with fewer output tokens starts first."""
     workload = Workload.of([0.0, 0.1, 0.2], [100, 100, 100], [50, 60, 5])
-    fleet = Fleet(tight_hardware(SERVICE_MODELS["affine"], 1, 1))
+    fleet = Fleet.identical(tight_hardware(SERVICE_MODELS["affine"], 1, 1))
     from dataclasses import replace
 
-    fleet = Fleet(replace(fleet.hardware, kv_capacity_tokens=165))
+    fleet = Fleet.identical(replace(fleet.hardware, kv_capacity_tokens=165))
     run = simulate(workload, fleet, build("sjf", workload, fleet))
     assert run.first_scheduled_s[2] < run.first_scheduled_s[1]
 
@@ -98,7 +98,7 @@ def test_routers_balance_identical_instances(router):
     the multinomial for the randomised ones; the others do better)."""
     rng = np.random.default_rng(0)
     n = 2000
-    fleet = Fleet(REFERENCE, 4)
+    fleet = Fleet.identical(REFERENCE, 4)
     workload = Workload.of(
         np.cumsum(rng.exponential(1, n)), rng.integers(50, 500, n), rng.integers(20, 200, n)
     ).at_load(0.6, fleet)
@@ -110,7 +110,7 @@ def test_routers_balance_identical_instances(router):
 def test_round_robin_cycles():
     """Claim: the k-th request goes to instance k mod n."""
     workload = random_workload(2)
-    fleet = Fleet(REFERENCE, 3)
+    fleet = Fleet.identical(REFERENCE, 3)
     run = simulate(workload, fleet, build("vllm-v0", workload, fleet).routed_by(ROUTERS["round-robin"]))
     np.testing.assert_array_equal(run.instance, np.arange(len(workload)) % 3)
 
@@ -120,7 +120,7 @@ def test_round_robin_cycles():
 def test_shortest_queue_and_least_kv_match_a_scan_of_the_fleet(seed, size):
     """Claim: the indices answer as a scan over all instances would, ties to the lowest index."""
     workload = random_workload(seed)
-    fleet = Fleet(tight_hardware(SERVICE_MODELS["affine"], seed, 16), size)
+    fleet = Fleet.identical(tight_hardware(SERVICE_MODELS["affine"], seed, 16), size)
     policy = build("sarathi", workload, fleet)
 
     def jsq(view, request, /):

@@ -19,7 +19,7 @@ from policies.parts.ranked import BatchLimits, PreemptionCap
 
 def steady(iteration_s, capacity=1000, seats=1):
     """One kind of instance whose iterations all take the same time."""
-    return Fleet(Hardware("steady", Affine(iteration_s, 0.0, 0.0, 0.0), capacity, seats))
+    return Fleet.identical(Hardware("steady", Affine(iteration_s, 0.0, 0.0, 0.0), capacity, seats))
 
 
 def fastserve_with(batcher):
@@ -95,7 +95,7 @@ def test_the_law_holds_where_everything_binds(seed, service, block, seats, token
     """Claim: with few seats and prompt tokens, any quanta, promotion all the time and any cap on preemptions, everybody
     completes under memory pressure and epochs of length one give the same run."""
     batcher = SkipJoin(service, quantum, queues, *starvation, limits=BatchLimits(seats, tokens), cap=PreemptionCap(cap))
-    fleet = Fleet(tight_hardware(service, seed, block))
+    fleet = Fleet.identical(tight_hardware(service, seed, block))
     assert_exact(random_workload(seed, n=40), fleet, fastserve_with(batcher))
 
 

@@ -55,7 +55,7 @@ def test_kept_or_anew_it_agrees_with_counting(name, seed, service, block):
             answers.add(expected)
         return policy.batch(view)
 
-    fleet = Fleet(tight_hardware(service, seed, block))
+    fleet = Fleet.identical(tight_hardware(service, seed, block))
     simulate(random_workload(seed, n=30), fleet, replace(policy, batch=batch), check=True)
     assert answers
 
@@ -83,5 +83,5 @@ def test_the_earliest_start_is_the_first_that_fits(seed, block):
             assert future.earliest(prompt, iterations) == expected
         return policy.batch(view)
 
-    fleet = Fleet(tight_hardware(AFFINE, seed, block))
+    fleet = Fleet.identical(tight_hardware(AFFINE, seed, block))
     simulate(random_workload(seed, n=30), fleet, replace(policy, batch=batch))

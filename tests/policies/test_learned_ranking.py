@@ -37,7 +37,7 @@ class Says:
 
 def seats(count, capacity=1000):
     """Iterations of one second."""
-    return Fleet(Hardware("steady", ONE_SECOND, capacity, count))
+    return Fleet.identical(Hardware("steady", ONE_SECOND, capacity, count))
 
 
 def test_shortest_remaining_first_beats_first_come_first_served_on_the_mean():
@@ -78,7 +78,7 @@ def test_the_shortest_predicted_starts_first_and_is_not_interrupted():
 def test_sjf_with_predictions_is_sjf():
     """Claim: `sjf-predicted` is the policy sjf with a predictor, bit for bit."""
     workload = random_workload(5)
-    fleet = Fleet(tight_hardware(ONE_SECOND, 5, 16))
+    fleet = Fleet.identical(tight_hardware(ONE_SECOND, 5, 16))
     left, right = (simulate(workload, fleet, p) for p in (sjf_predicted(Noise(0.5)), sjf().predicted_by(Noise(0.5))))
     np.testing.assert_array_equal(left.completion_s, right.completion_s)
 
@@ -134,7 +134,7 @@ def test_the_law_holds_where_everything_binds(seed, service, block, count, token
         if remaining
         else learned_ranking(Noise(0.8), limits, StarvationRule(*starvation), cap)
     )
-    assert_exact(random_workload(seed, n=40), Fleet(tight_hardware(service, seed, block)), policy)
+    assert_exact(random_workload(seed, n=40), Fleet.identical(tight_hardware(service, seed, block)), policy)
 
 
 @pytest.mark.parametrize("name", ["sjf-predicted", "srtf-predicted", "learned-ranking"])

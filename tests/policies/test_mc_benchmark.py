@@ -31,7 +31,7 @@ def test_schedules_are_the_rules(burst):
 @pytest.mark.parametrize("seed", range(20))
 def test_starts_in_order_of_arrival_and_never_preempts(seed):
     """Claim: nobody overtakes at the start, whatever the service model and block size, and nobody is preempted."""
-    fleet = Fleet(tight_hardware(list(SERVICE_MODELS.values())[seed % 3], seed, (1, 16)[seed % 2]))
+    fleet = Fleet.identical(tight_hardware(list(SERVICE_MODELS.values())[seed % 3], seed, (1, 16)[seed % 2]))
     run = simulate(random_workload(seed), fleet, mc_benchmark(), check=True)
     assert (np.diff(run.first_scheduled_s) >= 0).all()
     assert run.preemptions.sum() == 0

@@ -15,7 +15,7 @@ ROUND = Affine(1.0, 0.0, 0.0, 0.0)
 
 
 def check_against_the_paper(capacity, arrivals, prompts, outputs, block=1, most=256):
-    fleet = Fleet(Hardware("rounds", ROUND, capacity, most, block))
+    fleet = Fleet.identical(Hardware("rounds", ROUND, capacity, most, block))
     run = simulate(Workload.of(arrivals.astype(float), prompts + 1, outputs), fleet, mc_sf(), check=True)
     expected = start_rounds(arrivals.tolist(), prompts.tolist(), outputs.tolist(), capacity, block, most)
     np.testing.assert_array_equal(run.first_scheduled_s, expected)
@@ -52,7 +52,7 @@ def test_starts_in_mid_decode_as_soon_as_the_peaks_fit():
 
     Memory 13. The first request holds 9 in its last round, 9; one of prompt 2 started at d holds 10 - d next to it.
     """
-    run = simulate(Workload.of([0.0, 0.0], [1, 2], [9, 12]), Fleet(Hardware("rounds", ROUND, 13, 8)), mc_sf())
+    run = simulate(Workload.of([0.0, 0.0], [1, 2], [9, 12]), Fleet.identical(Hardware("rounds", ROUND, 13, 8)), mc_sf())
     assert run.first_scheduled_s.tolist() == [0.0, 6.0]
     assert run.completion_s.tolist() == [9.0, 18.0]
 
@@ -62,5 +62,5 @@ def test_starts_in_mid_decode_as_soon_as_the_peaks_fit():
 @given(seeds, st.sampled_from(list(SERVICE_MODELS.values())), st.sampled_from([1, 3, 16]))
 def test_never_preempts(seed, service, block):
     """Claim: memory checked at completions only is memory that suffices: nothing is preempted or refused."""
-    fleet = Fleet(tight_hardware(service, seed, block))
+    fleet = Fleet.identical(tight_hardware(service, seed, block))
     assert simulate(random_workload(seed), fleet, mc_sf(), check=True).preemptions.sum() == 0

@@ -38,7 +38,7 @@ def test_batches_by_hand():
     order = np.argsort(arrivals)
     run = simulate(
         Workload.of(np.array(arrivals)[order], np.ones(7, dtype=int), np.array(outputs)[order]),
-        Fleet(SECONDS),
+        Fleet.identical(SECONDS),
         two_bins(2),
     )
     starts, ends = np.empty(7), np.empty(7)
@@ -49,7 +49,7 @@ def test_batches_by_hand():
 
 def test_nobody_joins_a_batch():
     """Claim: with batches of one a second request of the bin waits until the first is done, whatever room there is."""
-    run = simulate(Workload.of([0.0, 0.5], [1, 1], [4, 2]), Fleet(SECONDS), two_bins(1))
+    run = simulate(Workload.of([0.0, 0.5], [1, 1], [4, 2]), Fleet.identical(SECONDS), two_bins(1))
     assert run.completion_s.tolist() == [4.0, 6.0]
 
 
@@ -57,7 +57,7 @@ def test_a_batch_is_cut_to_the_memory():
     """Claim: three requests of 4 + 4 - 1 = 7 tokens in a memory of 15: two go together, although the batch size is
     three, and the arrival of the third completes their batch."""
     small = Hardware("small", SECONDS.service, 15, 256)
-    run = simulate(Workload.of([0.0, 0.25, 0.5], [4, 4, 4], [4, 4, 4]), Fleet(small), two_bins(3))
+    run = simulate(Workload.of([0.0, 0.25, 0.5], [4, 4, 4], [4, 4, 4]), Fleet.identical(small), two_bins(3))
     assert run.completion_s.tolist() == [4.5, 4.5, 8.5]
     assert run.preemptions.sum() == 0
 
@@ -66,7 +66,7 @@ def test_outputs_longer_than_known_are_served():
     """Claim: the longest outputs are known as 4 and 9 but are 12: the batch outgrows the memory, the last admitted is
     preempted and completes in a later batch."""
     small = Hardware("small", SECONDS.service, 30, 256)
-    run = simulate(Workload.of([0.0, 0.0], [6, 6], [12, 12]), Fleet(small), two_bins(2), check=True)
+    run = simulate(Workload.of([0.0, 0.0], [6, 6], [12, 12]), Fleet.identical(small), two_bins(2), check=True)
     assert run.preemptions.tolist() == [0, 1]
     assert np.isfinite(run.completion_s).all()
 
@@ -80,7 +80,7 @@ def test_throughput_is_that_of_the_paper(bins, expected):
     n, size, unit = 60_000, 128, 1000
     law = Workload.of(np.arange(n), np.ones(n), rng.integers(unit, 20 * unit, n, endpoint=True))
     work = Workload.of(np.zeros(n), np.ones(n), rng.integers(unit, 20 * unit, n, endpoint=True))
-    fleet = Fleet(Hardware("unit", Affine(1 / unit, 0.0, 0.0, 0.0), 10**8, 256))
+    fleet = Fleet.identical(Hardware("unit", Affine(1 / unit, 0.0, 0.0, 0.0), 10**8, 256))
     run = simulate(work, fleet, multi_bin(law, fleet, bins, size))
     starts, batch = np.unique(run.first_scheduled_s, return_inverse=True)
     ends = np.zeros(len(starts))
@@ -98,14 +98,14 @@ def test_throughput_is_that_of_the_paper(bins, expected):
 def test_epochs_equal_single_iterations(size, seed, block, instances):
     """Claim: the exactness law holds where memory is just the longest request and lengths exceed what was known."""
     workload, edge = edge_of_memory(seed, block, 30, n=18)
-    assert_exact(workload, Fleet(edge, instances), two_bins(size).routed_by(ROUTERS["jsq"]))
+    assert_exact(workload, Fleet.identical(edge, instances), two_bins(size).routed_by(ROUTERS["jsq"]))
 
 
 def test_settings_and_bad_input():
     """Claim: results print bins, batch size and what was learnt; a bin without a longest output is refused."""
     work = Workload.of(np.arange(8), np.ones(8), [1, 2, 3, 4, 5, 6, 7, 8])
-    policy = multi_bin(work, Fleet(SECONDS), bins=2, batch_size=3)
+    policy = multi_bin(work, Fleet.identical(SECONDS), bins=2, batch_size=3)
     assert policy.settings["batch_size"] == 3
     assert policy.settings["longest_output_tokens"] == [4, 8]
     with pytest.raises(InputError, match="1 longest outputs for 2 bins"):
-        simulate(work, Fleet(SECONDS), two_bins(2, longest=(4,)))
+        simulate(work, Fleet.identical(SECONDS), two_bins(2, longest=(4,)))

@@ -120,7 +120,7 @@ def test_chosen_thresholds_satisfy_every_condition_strictly():
     """Claim: on the paper's two types with its linear constants one iteration a stage is feasible, hence chosen, the
     cuts are the types, every condition holds, and nobody is evicted."""
     workload = two_types(30.0, 4000)
-    policy = NestedWait().from_fluid(workload, Fleet(LMSYS))
+    policy = NestedWait().from_fluid(workload, Fleet.identical(LMSYS))
     found = policy.settings
     assert policy.information is Information.NONE
     assert policy.num_cohorts == 3
@@ -131,7 +131,7 @@ def test_chosen_thresholds_satisfy_every_condition_strictly():
     assert p < n2 / n1 <= 1
     assert workload.rate_per_s * found["cycle_s"] < n1
     assert found["memory_tokens"] + found["buffer_tokens"] <= LMSYS.kv_capacity_tokens
-    assert simulate(workload, Fleet(LMSYS), policy).preemptions.sum() == 0
+    assert simulate(workload, Fleet.identical(LMSYS), policy).preemptions.sum() == 0
 
 
 @pytest.mark.parametrize("rate", [20.0, 40.0])
@@ -139,7 +139,7 @@ def test_latency_is_paced_by_the_firings(rate):
     """Claim: a stage of segment k lasts n_k / Lambda_k, one firing, so that mean latency is at least the interior's
     share of the predicted number in system over the rate (Little), and at most the whole prediction and a firing."""
     workload = two_types(rate, 8000)
-    law, fleet = NestedLaw.of(workload), Fleet(LMSYS)
+    law, fleet = NestedLaw.of(workload), Fleet.identical(LMSYS)
     policy = NestedWait().from_fluid(workload, fleet)
     found = policy.settings
     segments = law.full(tuple(found["cuts"]), tuple(found["thresholds"]), 1)
@@ -157,10 +157,10 @@ def test_the_required_memory_means_no_eviction(seed):
     n = 3000
     workload = Workload.of(np.cumsum(rng.exponential(1, n)), np.full(n, 200), rng.integers(1, 300, n)).at_rate(4.0)
     roomy = replace(REFERENCE, kv_capacity_tokens=200_000)
-    policy = NestedWait(segments=3).from_fluid(workload, Fleet(roomy))
+    policy = NestedWait(segments=3).from_fluid(workload, Fleet.identical(roomy))
     needed = math.ceil(policy.settings["memory_tokens"] + policy.settings["buffer_tokens"])
     evicted = [
-        simulate(workload, Fleet(replace(roomy, kv_capacity_tokens=memory)), policy).preemptions.sum()
+        simulate(workload, Fleet.identical(replace(roomy, kv_capacity_tokens=memory)), policy).preemptions.sum()
         for memory in (needed, needed // 2)
     ]
     assert evicted[0] == 0
@@ -183,23 +183,23 @@ def test_the_required_memory_means_no_eviction(seed):
 def test_thresholds_that_violate_a_condition_are_refused(cuts, thresholds, message):
     """Claim: each condition is checked, and the message gives both sides."""
     with pytest.raises(InputError, match=message):
-        NestedWait().with_thresholds(cuts, thresholds, two_types(60.0, 2000), Fleet(SEATED))
+        NestedWait().with_thresholds(cuts, thresholds, two_types(60.0, 2000), Fleet.identical(SEATED))
 
 
 def test_more_requests_than_seats_are_refused():
     """Claim: full stages must fit in the deployment's batch."""
     with pytest.raises(InputError, match="660 requests in a batch, at most 256"):
-        NestedWait().with_thresholds((20, 50), (20, 8), two_types(60.0, 2000), Fleet(LMSYS))
+        NestedWait().with_thresholds((20, 50), (20, 8), two_types(60.0, 2000), Fleet.identical(LMSYS))
 
 
 def test_given_thresholds_that_hold_are_taken():
     """Claim: with_thresholds runs what it is given, with stages of several iterations too."""
     workload = two_types(20.0, 1000)
-    policy = NestedWait().with_thresholds((20, 50), (4, 2), workload, Fleet(LMSYS))
+    policy = NestedWait().with_thresholds((20, 50), (4, 2), workload, Fleet.identical(LMSYS))
     assert policy.settings["thresholds"] == [4, 2]
-    longer = NestedWait().with_thresholds((23, 55), (4, 2), workload, Fleet(LMSYS), stage_iterations=8)
+    longer = NestedWait().with_thresholds((23, 55), (4, 2), workload, Fleet.identical(LMSYS), stage_iterations=8)
     assert longer.settings["stage_iterations"] == 8
-    assert np.isfinite(simulate(workload, Fleet(LMSYS), longer).completion_s).all()
+    assert np.isfinite(simulate(workload, Fleet.identical(LMSYS), longer).completion_s).all()
 
 
 def test_loads_beyond_the_conditions_are_refused_with_the_next_step():
@@ -207,7 +207,7 @@ def test_loads_beyond_the_conditions_are_refused_with_the_next_step():
     rng = np.random.default_rng(0)
     n = 3000
     workload = Workload.of(np.cumsum(rng.exponential(1, n)), rng.integers(50, 951, n), rng.integers(20, 481, n))
-    fleet = Fleet(REFERENCE)
+    fleet = Fleet.identical(REFERENCE)
     with pytest.raises(InputError, match="lower the load, allow a larger overflow probability"):
         NestedWait().from_fluid(workload.at_load(0.7, fleet), fleet)
     policy = NestedWait().from_mean_occupancy(workload.at_load(0.7, fleet), fleet)
@@ -216,7 +216,7 @@ def test_loads_beyond_the_conditions_are_refused_with_the_next_step():
 
 def test_one_output_length_needs_no_cut():
     """Claim: where all outputs are equal there is nothing to cut, and one segment is made of however many."""
-    policy = NestedWait(segments=3).from_fluid(two_types(20.0, 500, share=0.0), Fleet(LMSYS))
+    policy = NestedWait(segments=3).from_fluid(two_types(20.0, 500, share=0.0), Fleet.identical(LMSYS))
     assert policy.settings["cuts"] == [20]
     assert policy.num_cohorts == 1
 

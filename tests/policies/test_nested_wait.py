@@ -60,7 +60,7 @@ def test_prefix_rule_by_hand():
 
     run = simulate(
         Workload.of(arrivals, [10] * 12, outputs),
-        Fleet(ROOMY),
+        Fleet.identical(ROOMY),
         Policy("traced", recording, num_cohorts=batcher.cohorts),
     )
     idle = ([], (), {})
@@ -99,7 +99,7 @@ def test_last_in_first_out_repair_by_hand():
         workload = Workload.of([0, 2, 4, 6, 50], [10] * 5, [5] * 5)
         tight = Hardware("tight", Affine(1.0, 0, 0, 0), capacity, 10)
         policy = Policy("traced", recording, num_cohorts=batcher.cohorts)
-        return simulate(workload, Fleet(tight), policy, check=True), seen
+        return simulate(workload, Fleet.identical(tight), policy, check=True), seen
 
     run, seen = decisions(42)
     first = next(i for i, (_, _, evicted, _) in enumerate(seen) if evicted)
@@ -142,7 +142,7 @@ def test_no_stage_holds_more_than_its_threshold(thresholds, g):
         most["boundary"] = max(most["boundary"], view.decoding(2))
         most["stage"] = max(most["stage"], *stages.values(), 0)
 
-    run = simulate(two_types(40.0, 1500), Fleet(ROOMY_FAST), policy_of(batcher, watch))
+    run = simulate(two_types(40.0, 1500), Fleet.identical(ROOMY_FAST), policy_of(batcher, watch))
     assert run.preemptions.sum() == 0
     assert most["stage"] == max(thresholds)
     if thresholds[1] >= thresholds[0]:
@@ -168,7 +168,7 @@ def test_memory_overflows_no_more_often_than_was_asked_for(thresholds, shares, p
         for share, cut in zip(shares, cuts[1:], strict=True):
             survive &= rng.random(n) < share
             outputs[survive] = cut + 1
-        fleet = Fleet(Hardware("exact", service, math.ceil(memory), 10_000))
+        fleet = Fleet.identical(Hardware("exact", service, math.ceil(memory), 10_000))
         return simulate(Workload.of(arrivals, np.full(n, prompt), outputs), fleet, policy_of(batcher)).preemptions.sum()
 
     required = segments.required_tokens(OverflowRisk(0.1, n / rate / 0.01))
@@ -202,7 +202,7 @@ def test_the_run_is_that_of_the_printed_steps():
         if expected is None:
             continue
         workload = Workload.of(arrivals, np.full(len(outputs), prompt), outputs)
-        fleet = Fleet(Hardware("small", Affine.wait(0.01, 1e-5), memory, 10_000))
+        fleet = Fleet.identical(Hardware("small", Affine.wait(0.01, 1e-5), memory, 10_000))
         run = simulate(workload, fleet, policy_of(Nesting(cuts, thresholds)), check=True)
         np.testing.assert_allclose(run.completion_s, expected[0], rtol=1e-9)
         assert run.preemptions.sum() == expected[1]
@@ -216,7 +216,7 @@ def test_the_run_is_that_of_the_printed_steps():
 def test_one_segment_is_wait_with_one_class(g):
     """Claim: with L = 1 there is no boundary, and the run is that of WAIT with a single class."""
     workload = two_types(30.0, 600)
-    fleet = Fleet(Hardware("room", SERVICE_MODELS["affine"], 10_000_000, 10_000))
+    fleet = Fleet.identical(Hardware("room", SERVICE_MODELS["affine"], 10_000_000, 10_000))
     nested = simulate(workload, fleet, policy_of(Nesting((g * 60 - 1,), (3,), g)))
     plain = simulate(workload, fleet, Policy("wait", Waiting((3,), g)))
     np.testing.assert_array_equal(nested.completion_s, plain.completion_s)
@@ -239,7 +239,7 @@ def test_epochs_equal_single_iterations_at_the_edge_of_memory(drawn, service, se
     """Claim: the exactness law holds for any cuts, thresholds and stage length, where segments evict each other, and
     nobody is lost."""
     workload, edge = edge_of_memory(seed, block, 60, service, seats=1 + seed % 8)
-    assert_exact(workload, Fleet(edge, size), policy_of(nesting(drawn), route=ROUTERS["jsq"]))
+    assert_exact(workload, Fleet.identical(edge, size), policy_of(nesting(drawn), route=ROUTERS["jsq"]))
 
 
 @settings(max_examples=40)
@@ -260,7 +260,7 @@ def test_every_prompt_runs_as_many_iterations_as_it_has_tokens(drawn, seed, tigh
         ran.update(r for r, c in cohort.items() if c in plan.decode and r not in plan.preempt)
         return plan
 
-    fleet = Fleet(edge if tight else replace(edge, kv_capacity_tokens=100_000))
+    fleet = Fleet.identical(edge if tight else replace(edge, kv_capacity_tokens=100_000))
     policy = Policy("counting", counting, num_cohorts=batcher.cohorts)
     run = simulate(workload, fleet, policy, epoch_limit=1)
     assert [ran[r] for r in range(len(workload))] == workload.output_tokens.tolist()

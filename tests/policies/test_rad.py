@@ -29,7 +29,7 @@ class Tiled(Affine):
         return PiecewiseLinear([PASS_S * -(-num_seqs // TILE) + TOKEN_S * num_seqs], [0.0])
 
 
-NODE = Fleet(Hardware("node", Tiled(PASS_S, TOKEN_S, TOKEN_S, 0.0), 10**7, 256))
+NODE = Fleet.identical(Hardware("node", Tiled(PASS_S, TOKEN_S, TOKEN_S, 0.0), 10**7, 256))
 
 
 def node_workload(rate_per_s, seed, seconds):
@@ -81,7 +81,7 @@ def test_no_more_tokens_than_whole_tiles_allow():
 def test_modes_by_hand():
     """Claim: 1 s an iteration, tile 2. Requests of prompt 4, 2 and 2 tokens at 0: prompts take 2 + 1 iterations before
     anybody decodes, since two requests then decode; the third starts when one of them is done."""
-    fleet = Fleet(Hardware("seconds", Affine(1.0, 0.0, 0.0, 0.0), 1000, 8))
+    fleet = Fleet.identical(Hardware("seconds", Affine(1.0, 0.0, 0.0, 0.0), 1000, 8))
     work = Workload.of([0.0, 0.0, 0.0], [4, 2, 2], [3, 2, 2])
     run = simulate(work, fleet, rad(2, 2))
     assert run.first_token_s.tolist() == [2.0, 3.0, 5.0]
@@ -91,7 +91,7 @@ def test_modes_by_hand():
 
 def test_a_chunk_is_filled_up_from_the_next_prompts():
     """Claim: prompts of 3 and 5 with chunks of 4 take two iterations, not three: the first holds 3 and 1 tokens."""
-    fleet = Fleet(Hardware("seconds", Affine(1.0, 0.0, 0.0, 0.0), 1000, 8))
+    fleet = Fleet.identical(Hardware("seconds", Affine(1.0, 0.0, 0.0, 0.0), 1000, 8))
     run = simulate(Workload.of([0.0, 0.0], [3, 5], [1, 1]), fleet, rad(4, 4))
     assert run.completion_s.tolist() == [1.0, 2.0]
 
@@ -101,7 +101,7 @@ def test_a_chunk_is_filled_up_from_the_next_prompts():
 def test_epochs_equal_single_iterations(sizes, seed, block):
     """Claim: the exactness law holds for small tiles where memory and seats bind; everybody completes."""
     work = random_workload(seed)
-    fleet = Fleet(tight_hardware(SERVICE_MODELS["affine"], seed, block))
+    fleet = Fleet.identical(tight_hardware(SERVICE_MODELS["affine"], seed, block))
     fast, slow = (simulate(work, fleet, rad(*sizes), epoch_limit=limit, check=True) for limit in (None, 1))
     np.testing.assert_allclose(fast.completion_s, slow.completion_s, rtol=1e-9)
     np.testing.assert_array_equal(fast.preemptions, slow.preemptions)

@@ -53,7 +53,11 @@ def test_the_short_way_is_the_general_one(seed, service, block, seats, tokens):
             assert not full.paused
             assert not full.preempted
 
-    simulate(random_workload(seed, n=40), Fleet(tight_hardware(service, seed, block)), policy(rank, limits, seen=seen))
+    simulate(
+        random_workload(seed, n=40),
+        Fleet.identical(tight_hardware(service, seed, block)),
+        policy(rank, limits, seen=seen),
+    )
 
 
 @settings(max_examples=60)
@@ -81,7 +85,7 @@ def test_the_first_in_rank_runs_and_limits_hold(seed, service, block, seats, exp
 
     simulate(
         random_workload(seed, n=40),
-        Fleet(tight_hardware(service, seed, block)),
+        Fleet.identical(tight_hardware(service, seed, block)),
         policy(lambda request: request, limits, expendable, seen),
         epoch_limit=3,
     )
@@ -91,7 +95,7 @@ def test_who_has_no_seat_pauses_and_keeps_its_cache():
     """Claim: by hand, one seat, ranks against the order of arrival. The second request, which arrives in the second
     iteration, takes the seat after it; the first waits with its cache and needs 4 more iterations."""
     paused = []
-    fleet = Fleet(Hardware("hand", Affine(1.0, 0.0, 0.0, 0.0), 100, 8))
+    fleet = Fleet.identical(Hardware("hand", Affine(1.0, 0.0, 0.0, 0.0), 100, 8))
     batch = policy(lambda request: -request, BatchLimits(1), seen=lambda view, *_: paused.append(view.decoding(PAUSED)))
     run = simulate(Workload.of([0.0, 1.5], [5, 5], [6, 3]), fleet, batch, check=True)
     assert run.completion_s.tolist() == [9.0, 5.0]
@@ -104,7 +108,7 @@ def test_a_waiting_request_takes_memory_only_from_expendable_residents(expendabl
     """Claim: by hand, 9 tokens of memory, 1 s an iteration. The first (prompt 4, 6 outputs) holds 5 tokens at 2 s; the
     second (4, 2 outputs) has the better rank and would fit beside it without growth. It waits until 6 s; or it takes
     the memory, ends at 4 s, and the first recomputes 6 tokens for its third output, the others follow until 8 s."""
-    fleet = Fleet(Hardware("hand", Affine(1.0, 0.0, 0.0, 0.0), 9, 8))
+    fleet = Fleet.identical(Hardware("hand", Affine(1.0, 0.0, 0.0, 0.0), 9, 8))
     workload = Workload.of([0.0, 1.5], [4, 4], [6, 2])
     run = simulate(workload, fleet, policy(lambda request: -request, BatchLimits(), expendable), check=True)
     assert run.completion_s.tolist() == completion

@@ -183,13 +183,13 @@ def test_with_arrivals_batches_are_formed_anew(select):
 def test_any_window_serves_everybody_without_preemption(seed, service, block, window):
     """Claim: with windows down to one request nobody is lost or preempted, and epochs of length one give the same
     run."""
-    workload, fleet = random_workload(seed), Fleet(tight_hardware(service, seed, block))
+    workload, fleet = random_workload(seed), Fleet.identical(tight_hardware(service, seed, block))
     assert assert_exact(workload, fleet, sorted_f(window=window)).preemptions.sum() == 0
 
 
 def test_a_window_of_one_is_the_queue():
     """Claim: batches of one request, the shortest output first, are MC-SF."""
-    workload, fleet = random_workload(2), Fleet(tight_hardware(SERVICE_MODELS["affine"], 2, 1))
+    workload, fleet = random_workload(2), Fleet.identical(tight_hardware(SERVICE_MODELS["affine"], 2, 1))
     left, right = (simulate(workload, fleet, policy) for policy in (sorted_f(window=1), mc_sf()))
     np.testing.assert_array_equal(left.completion_s, right.completion_s)
 

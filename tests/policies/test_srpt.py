@@ -37,7 +37,7 @@ def watched(fleet, workload, seen):
 def test_never_preempts(seed, service, block):
     """Claim: with tight memory and few seats nothing is preempted and the ledger refuses nothing, though prompts
     are cut into chunks and pause."""
-    fleet = Fleet(tight_hardware(service, seed, block))
+    fleet = Fleet.identical(tight_hardware(service, seed, block))
     workload = random_workload(seed)
     assert simulate(workload, fleet, srpt(workload, fleet), check=True).preemptions.sum() == 0
 
@@ -49,7 +49,7 @@ def test_never_preempts_and_loses_nobody_with_many_tiny_chunks(seed, hinge, bloc
     length one give the same run."""
     service = Hinged(0.001, 1e-5, 5e-5, 1e-6, hinge, 1e-3, 1e-8, 2e-8, 1e-7)
     workload = random_workload(seed, n=40)
-    fleet = Fleet(tight_hardware(service, seed, block))
+    fleet = Fleet.identical(tight_hardware(service, seed, block))
     assert assert_exact(workload, fleet, srpt(workload, fleet)).preemptions.sum() == 0
 
 
@@ -62,7 +62,7 @@ def test_prompts_are_whole_where_tokens_have_one_price():
         assert plan.decode is None
 
     workload = random_workload(3)
-    simulate(workload, Fleet(REFERENCE), watched(Fleet(REFERENCE), workload, seen))
+    simulate(workload, Fleet.identical(REFERENCE), watched(Fleet.identical(REFERENCE), workload, seen))
     assert len(whole) == len(workload)
     assert all(whole)
 
@@ -74,7 +74,7 @@ def test_a_shorter_request_interrupts_a_prompt():
     """
     arrivals = [0.0] * 30 + [0.1, 0.5]
     workload = Workload.of(arrivals, [10] * 30 + [4000, 60], [400] * 30 + [20, 20])
-    run = simulate(workload, Fleet(LLAMA), srpt(workload, Fleet(LLAMA)))
+    run = simulate(workload, Fleet.identical(LLAMA), srpt(workload, Fleet.identical(LLAMA)))
     assert run.first_scheduled_s[30] < run.first_scheduled_s[31]
     assert run.first_token_s[31] < run.first_token_s[30]
 
@@ -89,7 +89,7 @@ def test_chunks_beyond_the_cheap_ones_are_limited():
             sizes.append(decodes + sum(chunk.tokens for chunk in plan.prefill))
 
     workload = Workload.of([0.0] * 60, [3000] * 60, [10] * 60)
-    simulate(workload, Fleet(LLAMA), watched(Fleet(LLAMA), workload, seen))
+    simulate(workload, Fleet.identical(LLAMA), watched(Fleet.identical(LLAMA), workload, seen))
     assert max(sizes) == 261
 
 
@@ -125,7 +125,7 @@ def test_more_tokens_pay_where_they_lower_the_average(num_seqs, kv, pending, oth
 def test_beats_the_others_on_mean_latency(name, workload):
     """Claim: on fresh paths of both instances its mean latency is the least of all policies, at moderate and high load
     (within 0.1%, since several coincide where nothing waits)."""
-    fleet = Fleet(hardware(name))
+    fleet = Fleet.identical(hardware(name))
     source = workload_source(workload)
     for load in (0.5, 0.8, 0.9):
         path = source.draw(2000, np.random.default_rng(2000)).at_load(load, fleet)
@@ -141,7 +141,7 @@ def test_beats_the_others_on_mean_latency(name, workload):
 
 def test_obeys_the_seats_of_the_hardware():
     """Claim: never more running requests than the hardware takes."""
-    fleet = Fleet(Hardware("two seats", AFFINE, 5000, 2))
+    fleet = Fleet.identical(Hardware("two seats", AFFINE, 5000, 2))
     most = 0
 
     def seen(view, plan):

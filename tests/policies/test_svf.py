@@ -27,14 +27,14 @@ def test_schedules_are_the_rules(burst):
 @pytest.mark.parametrize("seed", range(20))
 def test_never_preempts(seed):
     """Claim: reserved peaks mean no preemption, whatever the service model and block size."""
-    fleet = Fleet(tight_hardware(list(SERVICE_MODELS.values())[seed % 3], seed, (1, 16)[seed % 2]))
+    fleet = Fleet.identical(tight_hardware(list(SERVICE_MODELS.values())[seed % 3], seed, (1, 16)[seed % 2]))
     assert simulate(random_workload(seed), fleet, svf(), check=True).preemptions.sum() == 0
 
 
 def test_volume_decides_and_not_length():
     """Claim: by hand. A prompt of 30 with 3 outputs holds 30 + 31 + 32 = 93 token-iterations, one of 2 with 10 outputs
     2 + ... + 11 = 65; so the longer output goes first where memory has room for one of them at a time."""
-    fleet = Fleet(Hardware("hand", SERVICE_MODELS["affine"], 35, 8))
+    fleet = Fleet.identical(Hardware("hand", SERVICE_MODELS["affine"], 35, 8))
     run = simulate(Workload.of([0.0, 0.0], [30, 2], [3, 10]), fleet, svf())
     assert run.first_scheduled_s[1] == 0
     assert run.first_scheduled_s[0] == run.completion_s[1]

@@ -83,7 +83,7 @@ def test_backlogged_clients_are_served_alike(seed, service, block):
     arrivals = np.sort(np.where(rng.random(n) < 0.7, 0.0, rng.uniform(0, 3, n)))
     outputs = rng.integers(1, 60, n) if seed % 2 else rng.choice([1, 2, 150], n)
     workload = of_clients(Workload.of(arrivals, rng.integers(1, 200, n), outputs), 2, rng)
-    fleet = Fleet(tight_hardware(service, seed, block))
+    fleet = Fleet.identical(tight_hardware(service, seed, block))
     difference = largest_difference(*services_received(workload, fleet, vtc()))
     longest, memory = int(workload.input_tokens.max()), fleet.hardware.kv_capacity_tokens
     harmonic = sum(1 / k for k in range(1, fleet.hardware.max_num_seqs + 1))
@@ -102,7 +102,7 @@ def test_first_come_first_served_is_not_fair():
         class_id=np.repeat([0, 1], 60),
         classes=(RequestClass("a"), RequestClass("b")),
     )
-    fleet = Fleet(Hardware("small", ONE_SECOND, 300, 8))
+    fleet = Fleet.identical(Hardware("small", ONE_SECOND, 300, 8))
     bound = 2 * max(20, 2 * 300)
     assert largest_difference(*services_received(workload, fleet, orca())) > 2 * bound
     assert largest_difference(*services_received(workload, fleet, vtc())) < bound / 2
@@ -116,7 +116,7 @@ def test_the_client_with_the_smallest_counter_goes_first(weights, completion):
     workload = Workload.of(
         [0.0] * 4, [10, 1, 10, 1], [2] * 4, class_id=[0, 1, 0, 1], classes=(RequestClass("a"), RequestClass("b"))
     )
-    run = simulate(workload, Fleet(Hardware("seat", ONE_SECOND, 100, 1)), vtc(weights=weights))
+    run = simulate(workload, Fleet.identical(Hardware("seat", ONE_SECOND, 100, 1)), vtc(weights=weights))
     assert run.completion_s.tolist() == completion
 
 
@@ -127,7 +127,7 @@ def test_a_request_fits_by_the_longest_context():
     workload = replace(Workload.of([0.0, 0.0], [3, 3], [3, 3]), context_tokens=10)
     starts = {}
     for memory in (17, 18):
-        run = assert_exact(workload, Fleet(Hardware("hand", ONE_SECOND, memory, 8)), vtc())
+        run = assert_exact(workload, Fleet.identical(Hardware("hand", ONE_SECOND, memory, 8)), vtc())
         starts[memory] = run.first_scheduled_s.tolist()
         assert run.preemptions.sum() == 0
     assert starts == {17: [0.0, 1.0], 18: [0.0, 0.0]}
@@ -205,5 +205,5 @@ def test_the_law_holds_for_any_number_of_clients(seed, service, block, count, we
     rng = np.random.default_rng(seed)
     workload = of_clients(random_workload(seed, n=40), count, rng)
     weights = {k: float(rng.uniform(0.2, 3)) for k in range(count)} if weighted else None
-    run = assert_exact(workload, Fleet(tight_hardware(service, seed, block)), vtc(weights=weights))
+    run = assert_exact(workload, Fleet.identical(tight_hardware(service, seed, block)), vtc(weights=weights))
     assert run.preemptions.sum() == 0

@@ -64,14 +64,14 @@ def test_thresholds_that_violate_the_conditions_are_refused(thresholds, message)
     """Claim: each condition is checked and the message gives both sides."""
     workload = poisson([4.0], [(1, 1)], 500).at_rate(4.0)
     with pytest.raises(InputError, match=message):
-        Wait(1, 1).with_thresholds(thresholds, workload, Fleet(TOY))
+        Wait(1, 1).with_thresholds(thresholds, workload, Fleet.identical(TOY))
 
 
 def test_algorithm_1_as_printed_is_used_when_feasible():
     """Claim: on p512d20 with the paper's linear constants one iteration a stage is feasible, hence chosen, and the
     conditions hold strictly."""
     workload = poisson([60.0], [(512, 20)], 3000).at_rate(60.0)
-    policy = Wait(1, 1).from_fluid(workload, Fleet(LMSYS))
+    policy = Wait(1, 1).from_fluid(workload, Fleet.identical(LMSYS))
     assert policy.settings["stage_iterations"] == 1
     assert policy.settings["slack"] > 0
     assert policy.settings["memory_tokens"] <= LMSYS.kv_capacity_tokens
@@ -104,11 +104,11 @@ def test_stage_counts_never_exceed_the_threshold_and_nothing_is_evicted(variant)
     policy = Policy(
         "watched",
         watched,
-        information=Wait().from_fluid(workload, Fleet(LMSYS)).information,
+        information=Wait().from_fluid(workload, Fleet.identical(LMSYS)).information,
         num_classes=2,
         classify=bins,
     )
-    run = simulate(workload, Fleet(LMSYS), policy)
+    run = simulate(workload, Fleet.identical(LMSYS), policy)
     assert run.preemptions.sum() == 0
     assert 0 < peak <= chosen.memory_tokens
 
@@ -132,7 +132,7 @@ def test_a_class_fires_only_with_its_threshold_and_takes_exactly_that_many():
         return plan
 
     workload = poisson([8.0], [(16, 5)], 301)
-    simulate(workload, Fleet(LMSYS), Policy("watched", watched))
+    simulate(workload, Fleet.identical(LMSYS), Policy("watched", watched))
     assert fires
     assert set(fires) == {3}
 
@@ -140,7 +140,7 @@ def test_a_class_fires_only_with_its_threshold_and_takes_exactly_that_many():
 def test_the_last_prompts_are_served_when_nothing_arrives_any_more():
     """Claim (ours): a finite run ends; the fewer-than-n_j leftovers fire once the input is closed."""
     workload = poisson([8.0], [(16, 5)], 10)
-    run = simulate(workload, Fleet(LMSYS), Policy("wait", Waiting((4,), 1)))
+    run = simulate(workload, Fleet.identical(LMSYS), Policy("wait", Waiting((4,), 1)))
     assert np.isfinite(run.completion_s).all()
 
 
@@ -149,11 +149,11 @@ def test_latency_in_the_slack_case_is_paced_by_arrivals(rate):
     """Claim: with slack a prompt needs l' + 1 firings, one per n arrivals, so latency is at least about
     (l' + 1) n / lambda; beyond it there is at most the paper's backlog 2n + E[(X - n)^2] / (2 (n - mu))."""
     workload = poisson([rate], [(512, 20)], 6000).at_rate(rate)
-    policy = Wait(1, 1).from_fluid(workload, Fleet(LMSYS))
+    policy = Wait(1, 1).from_fluid(workload, Fleet.identical(LMSYS))
     (n,) = policy.settings["thresholds"]
     mean = rate * policy.settings["cycle_s"]
     backlog = 2 * n + (mean + (n - mean) ** 2) / (2 * (n - mean))
-    latency = simulate(workload, Fleet(LMSYS), policy).latency_s[500:-500].mean()
+    latency = simulate(workload, Fleet.identical(LMSYS), policy).latency_s[500:-500].mean()
     paced = 21 * n / rate
     assert paced * 0.97 < latency < paced + backlog / rate
 
@@ -164,9 +164,9 @@ def test_infeasible_loads_are_refused_with_the_next_step():
     n = 3000
     workload = Workload.of(
         np.cumsum(rng.exponential(1, n)), rng.integers(50, 951, n), rng.integers(20, 481, n)
-    ).at_load(0.999, Fleet(REFERENCE))
+    ).at_load(0.999, Fleet.identical(REFERENCE))
     with pytest.raises(InputError, match="lower the load, use fewer classes"):
-        Wait(2, 2).from_fluid(workload, Fleet(REFERENCE))
+        Wait(2, 2).from_fluid(workload, Fleet.identical(REFERENCE))
 
 
 def test_bins_partition_every_length():
@@ -186,7 +186,7 @@ def test_empty_classes_of_the_grid_are_served_when_they_come():
     rng = np.random.default_rng(3)
     lengths = rng.integers(1, 400, 900)
     diagonal = Workload.of(np.cumsum(rng.exponential(0.05, 900)), lengths, lengths)
-    fleet = Fleet(REFERENCE)
+    fleet = Fleet.identical(REFERENCE)
     policy = Wait(3, 3).from_fluid(diagonal.at_load(0.3, fleet), fleet)
     assert len(policy.settings["thresholds"]) == policy.num_classes == 9
     other = Workload.of(diagonal.arrival_s, lengths, lengths[::-1].copy()).at_load(0.3, fleet)

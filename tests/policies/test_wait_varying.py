@@ -21,7 +21,7 @@ from policies.wait.profile import class_profiles, cycle_memory_tokens, cycle_s
 from policies.wait.varying import VaryingRates, collect_s, largest_survival
 from policies.wait.windows import Windows
 
-LMSYS = Fleet(hardware("llama2-7b/a100-80g-linear-lmsys"))
+LMSYS = Fleet.identical(hardware("llama2-7b/a100-80g-linear-lmsys"))
 
 
 def two_types(n, share=0.3, seed=0, decodes=(20, 50)):
@@ -189,7 +189,7 @@ def mix(prompt, long_tenths, rows):
 
 
 DAY = RateProfile((0.0, 100.0), (3.0, 1.0), 200.0)
-ROOMY = Fleet(Hardware("roomy", Affine.wait(0.01, 4e-7), 137_000, 256))
+ROOMY = Fleet.identical(Hardware("roomy", Affine.wait(0.01, 4e-7), 137_000, 256))
 
 
 @pytest.mark.parametrize("make", [Wait, NestedWait])
@@ -251,4 +251,4 @@ def test_bad_rates_are_refused(make):
     with pytest.raises(InputError, match="2 workloads for 3 steps"):
         make().from_profile(RateProfile((0.0, 1.0, 2.0), (1.0, 2.0, 1.0)), [workload] * 2, LMSYS)
     with pytest.raises(InputError, match=r"lower the (peak|load)"):
-        make().from_profile(RateProfile((0.0, 60.0), (1.0, 5000.0), 120.0), workload, Fleet(REFERENCE))
+        make().from_profile(RateProfile((0.0, 60.0), (1.0, 5000.0), 120.0), workload, Fleet.identical(REFERENCE))

@@ -55,7 +55,7 @@ def test_the_balanced_toy_by_hand():
     completes four prompts, and the memory is full."""
     arrivals = np.repeat(np.arange(8.0), 4)
     path = ArrivalPath(tuple(ONE), arrivals, np.zeros(32, dtype=np.int64))
-    served = serve(path, Fleet(TOY), wait_with(ONE, TOY, [4]))
+    served = serve(path, Fleet.identical(TOY), wait_with(ONE, TOY, [4]))
     # The first iteration holds 4 tokens only, 0.92 s; the cohort of time k goes on with the one of k + 1, until 7 + 1.
     assert served.first_token_s[::4] == pytest.approx([0.92, *np.arange(2.0, 9.0)])
     assert served.completion_s[:28:4] == pytest.approx(np.arange(2.0, 9.0))
@@ -93,7 +93,7 @@ def test_losing_and_engine_agree_while_nothing_overflows():
     """Claim: with memory enough the simple server does what vLLM v1 does on the engine."""
     path = draw_path(TWO, 60.0, np.random.default_rng(0))
     simple = serve_losing(path, 1_000, 0.1, 1e-3, residents_first(1_000))
-    engine = serve(path, Fleet(linear_hardware(0.1, 1e-3, 1_000)), scaled_policy("vllm-v1"))
+    engine = serve(path, Fleet.identical(linear_hardware(0.1, 1e-3, 1_000)), scaled_policy("vllm-v1"))
     done = np.isfinite(simple.completion_s)
     assert done.sum() > 0.9 * len(done)
     assert simple.completion_s[done] == pytest.approx(engine.completion_s[done])
@@ -103,7 +103,7 @@ def test_losing_and_engine_agree_while_nothing_overflows():
 def scaled_policy(name):
     from policies import build
 
-    return build(name, draw_path(TWO, 60.0, np.random.default_rng(0)).workload(), Fleet(TOY))
+    return build(name, draw_path(TWO, 60.0, np.random.default_rng(0)).workload(), Fleet.identical(TOY))
 
 
 @pytest.mark.parametrize("name", ["wait", "vllm-v1", "orca"])
@@ -116,7 +116,7 @@ def test_scaling_is_a_longer_horizon(name):
     policy = wait_with(TWO, slow, [1, 1]) if name == "wait" else scaled_policy(name)
     paths = [draw_path(TWO, 1.2 * zeta * horizon, np.random.default_rng(3))]
     paths.append(draw_path(scaled, 1.2 * horizon, np.random.default_rng(3)))
-    unscaled, calendar = (serve(p, Fleet(h), policy) for p, h in zip(paths, (slow, fast), strict=True))
+    unscaled, calendar = (serve(p, Fleet.identical(h), policy) for p, h in zip(paths, (slow, fast), strict=True))
     long, short = measure(unscaled, zeta * horizon), measure(calendar, horizon)
     for metric in ("latency_mean", "ttft_mean"):
         assert zeta * short["all", metric] == pytest.approx(long["all", metric], rel=1e-9)
@@ -139,7 +139,7 @@ def test_the_end_of_the_path_touches_nothing():
     policy = wait_with(ONE, TOY, critical_thresholds(ONE, TOY))
     found = []
     for until in (250.0, 500.0):
-        served = serve(draw_path(ONE, until, np.random.default_rng(5)), Fleet(TOY), policy)
+        served = serve(draw_path(ONE, until, np.random.default_rng(5)), Fleet.identical(TOY), policy)
         found.append(measure(served, 200.0))
     assert found[0] == found[1]
     assert found[0]["all", "after_last_arrival"] == 0

@@ -12,7 +12,7 @@ POINTS = (Point(4.0, 60), Point(8.0, 60), Point(12.0, 60))
 
 def small_sweep(extra: tuple[Family, ...] = ()) -> Sweep:
     """Three rates, the policies of every sweep, two caps, two sample paths."""
-    fleet = Fleet(hardware("llama2-7b/a100-80g"))
+    fleet = Fleet.identical(hardware("llama2-7b/a100-80g"))
     return Sweep("small", "Small", p512d20(), fleet, POINTS, (*families(), *extra), (21, 42), 2, 2)
 
 

@@ -44,7 +44,7 @@ def instances(draw, most=7, longest=10, sizes=(1, 2, 3), spread=5.0):
     capacity = least + draw(st.sampled_from([0, 1, 3, 10, 40]))
     keeps = draw(st.sampled_from([False, False, True]))
     hardware = Hardware("tiny", draw(service_models()), capacity, draw(st.integers(1, 5)), block, keeps)
-    fleet = Fleet(hardware, draw(st.sampled_from(sizes)))
+    fleet = Fleet.identical(hardware, draw(st.sampled_from(sizes)))
     return Workload.of(arrivals, inputs, outputs), fleet
 
 

@@ -69,4 +69,4 @@ def pipeline_batch(per_stage: int) -> Batch:
 def anchored_fleet() -> Fleet:
     """One instance of the calibrated entry at the authors' speed."""
     entry = hardware(CALIBRATED)
-    return Fleet(Anchor.of(entry).scaled(entry))
+    return Fleet.identical(Anchor.of(entry).scaled(entry))

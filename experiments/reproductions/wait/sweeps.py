@@ -71,7 +71,7 @@ def _others() -> tuple[Sweep, ...]:
         replications=FEW_REPLICATIONS,
         tuning_replications=FEW_TUNING,
     )
-    linear = Fleet(hardware(LINEAR_LMSYS))
+    linear = Fleet.identical(hardware(LINEAR_LMSYS))
     return (
         replace(long, law=p512d1000()),
         lmsys,

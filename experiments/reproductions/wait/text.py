@@ -90,7 +90,7 @@ def _devices() -> list[str]:
 def _limits() -> list[tuple[str, ...]]:
     rows = []
     for source in (p512d20(), two_types(), p512d1000(), lmsys_like()):
-        for fleet in (anchored_fleet(), Fleet(hardware(LINEAR_LMSYS))):
+        for fleet in (anchored_fleet(), Fleet.identical(hardware(LINEAR_LMSYS))):
             demand = source.whole().at_rate(1.0)
             limits = fluid.stability_limits(demand, fleet)
             capacity = fluid.capacity(demand, fleet).max_rate_per_s

@@ -45,7 +45,7 @@ def long_demand(rate_per_s: float) -> tuple[ClassRate, ...]:
 def linear(service: Affine | None = None) -> Fleet:
     """An instance of the published KV capacity with a linear model; the LMSYS pair by default."""
     entry = hardware(LINEAR_LMSYS)
-    return Fleet(entry if service is None else replace(entry, service=service))
+    return Fleet.identical(entry if service is None else replace(entry, service=service))
 
 
 def items() -> tuple[PublishedItem, ...]:

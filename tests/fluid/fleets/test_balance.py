@@ -42,7 +42,7 @@ def cases(draw, most_jobs=4, most_rounds=3, sizes=(2, 3), homes=True):
     hw = Hardware(
         "tiny", draw(services), draw(st.sampled_from([40, 80, 130, 500])), draw(st.sampled_from([1, 2, 9])), 4
     )
-    return BalanceCase(tuple(jobs), Fleet(hw, m), draw(st.sampled_from([1, 2])), price)
+    return BalanceCase(tuple(jobs), Fleet.identical(hw, m), draw(st.sampled_from([1, 2])), price)
 
 
 def placements(case):
@@ -191,7 +191,7 @@ def test_greedy_placement_is_a_feasible_point(case, objective):
 @given(cases(most_jobs=5, sizes=(2,), homes=False))
 def test_monotone(case):
     """More instances or cheaper migrations never hurt, nor do they raise the bound."""
-    larger = BalanceCase(case.jobs, Fleet(case.fleet.hardware, 3), case.period_rounds, case.migration)
+    larger = BalanceCase(case.jobs, Fleet.identical(case.fleet.hardware, 3), case.period_rounds, case.migration)
     free = BalanceCase(case.jobs, case.fleet, case.period_rounds)
     assert balance_bounds(larger).worst_s <= balance_bounds(case).worst_s * (1 + 1e-12)
     try:
@@ -206,7 +206,7 @@ def test_monotone(case):
 @given(st.lists(st.integers(1, 50), min_size=1, max_size=7), st.integers(1, 3))
 def test_whole_request_bound_below_the_best_split(weights, m):
     """One round: no split of the jobs over m instances has a lower largest sum than the bound."""
-    fleet = Fleet(Hardware("gpu", Affine(1e-9, 0, 0, 1.0), 10**6), m)
+    fleet = Fleet.identical(Hardware("gpu", Affine(1e-9, 0, 0, 1.0), 10**6), m)
     case = BalanceCase(jobs_of(weights, [1] * len(weights)), fleet)
     best = min(
         max(sum(w for w, i in zip(weights, split, strict=True) if i == k) for k in range(m))
@@ -222,7 +222,7 @@ UNIT = Affine(0.01, 0, 0, 1e-5)
 
 
 def test_infeasible_in_words():
-    fleet = Fleet(Hardware("gpu", UNIT, 100, 4), 2)
+    fleet = Fleet.identical(Hardware("gpu", UNIT, 100, 4), 2)
     with pytest.raises(InputError, match="job 1 grows to 121 KV tokens, an instance holds 100"):
         best_placement(BalanceCase(jobs_of([50, 120], [1, 1]), fleet), "worst_gap_s")
     with pytest.raises(InputError, match="round 1: the jobs hold 246 KV tokens, 2 instances of 100 hold 200"):
@@ -237,15 +237,15 @@ def test_bad_input_in_words():
     with pytest.raises(InputError, match=r"DecodeJob.rounds = 0"):
         DecodeJob(3, 0)
     with pytest.raises(InputError, match="home 2 does not exist"):
-        BalanceCase((DecodeJob(3, 1, 0, 2),), Fleet(Hardware("gpu", UNIT, 100), 2))
-    case = BalanceCase(jobs_of([3], [2]), Fleet(Hardware("gpu", UNIT, 100), 2))
+        BalanceCase((DecodeJob(3, 1, 0, 2),), Fleet.identical(Hardware("gpu", UNIT, 100), 2))
+    case = BalanceCase(jobs_of([3], [2]), Fleet.identical(Hardware("gpu", UNIT, 100), 2))
     with pytest.raises(InputError, match="job 0 takes part in period 1 but sits at -1"):
         score(case, np.array([[0, NOWHERE]]))
 
 
 def test_overflow_and_evictions():
     """Three jobs of 40 tokens after a round, two instances of 50: 20 too many, and one has to go."""
-    case = BalanceCase(jobs_of([39, 39, 39], [1, 1, 1]), Fleet(Hardware("gpu", UNIT, 50), 2))
+    case = BalanceCase(jobs_of([39, 39, 39], [1, 1, 1]), Fleet.identical(Hardware("gpu", UNIT, 50), 2))
     found = balance_bounds(case)
     assert found.overflow_tokens.tolist() == [20]
     assert found.evictions.tolist() == [1]
@@ -255,7 +255,7 @@ def test_overflow_and_evictions():
 def test_migration_pays_only_when_cheap():
     """Two long jobs share a home: free migration separates them, a dear one leaves them together."""
     jobs = (DecodeJob(1000, 3, 0, 0), DecodeJob(1000, 3, 0, 0))
-    fleet = Fleet(Hardware("gpu", UNIT, 10_000), 2)
+    fleet = Fleet.identical(Hardware("gpu", UNIT, 10_000), 2)
     free = best_placement(BalanceCase(jobs, fleet), "worst_gap_s")
     dear = best_placement(BalanceCase(jobs, fleet, 1, Migration(base_s=1.0)), "worst_gap_s")
     assert free.outcome.migrations == 1
@@ -268,7 +268,7 @@ def test_a_time_limit_is_labelled():
     """Stopped early, the plan is the greedy one or better, and every bound is below it."""
     rng = random.Random(1)
     jobs = tuple(DecodeJob(rng.randint(200, 9000), rng.randint(3, 9), rng.randint(0, 4)) for _ in range(24))
-    case = BalanceCase(jobs, Fleet(Hardware("gpu", UNIT, 10**6), 4), 1)
+    case = BalanceCase(jobs, Fleet.identical(Hardware("gpu", UNIT, 10**6), 4), 1)
     plan = best_placement(case, "mean_worst_gap_s", time_limit_s=0.3)
     assert plan.status == "stopped"
     assert plan.value <= score(case, greedy_placement(case)).mean_worst_gap_s * (1 + 1e-9)

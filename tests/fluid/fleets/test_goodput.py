@@ -109,7 +109,7 @@ def fleets(draw, most=2):
     found = []
     for k in range(draw(st.integers(1, most))):
         hw = Hardware(f"chip{k}", draw(service_models()), draw(st.integers(25, 120)), draw(st.integers(1, 6)))
-        found.append(Fleet(hw, draw(st.integers(1, 2))))
+        found.append(Fleet.identical(hw, draw(st.integers(1, 2))))
     return found
 
 
@@ -181,7 +181,7 @@ def settings_of_tiers(draw, most=3):
         ttft = draw(st.sampled_from([math.inf, 0.5]))
         tiers.append(Tier(f"tier {k}", draw(limits), classes, ttft, draw(st.sampled_from([1.0, 3.0]))))
     chips = draw(st.lists(gpus, min_size=1, max_size=2, unique_by=lambda hw: hw.name))
-    return tiers, [Fleet(hw, draw(st.integers(1, 4))) for hw in chips]
+    return tiers, [Fleet.identical(hw, draw(st.integers(1, 4))) for hw in chips]
 
 
 ROLES = st.sampled_from([("mixed",), ("mixed", "prefill", "decode")])
@@ -252,9 +252,9 @@ def test_bound_is_monotone(setting, bound_of):
 
     base, slack = value(), 1 - 3e-9
     first, hw = fleet[0], fleet[0].hardware
-    assert value(fleet=[replace(first, size=first.size + 1), *fleet[1:]]) >= base * slack
+    assert value(fleet=[Fleet.identical(first.hardware, first.size + 1), *fleet[1:]]) >= base * slack
     for change in ({"kv_capacity_tokens": 2 * hw.kv_capacity_tokens}, {"max_num_seqs": 2 * hw.max_num_seqs}):
-        assert value(fleet=[replace(first, hardware=replace(hw, **change)), *fleet[1:]]) >= base * slack
+        assert value(fleet=[Fleet.identical(replace(hw, **change), first.size), *fleet[1:]]) >= base * slack
     for change in ({"tpot_s": 2 * tiers[0].tpot_s}, {"ttft_s": math.inf}):
         assert value([replace(tiers[0], **change), *tiers[1:]]) >= base * slack
     more = tuple(replace(c, rate_per_s=2 * c.rate_per_s) for c in tiers[0].classes)
@@ -264,7 +264,7 @@ def test_bound_is_monotone(setting, bound_of):
 @pytest.mark.parametrize("size", [1, 3])
 def test_loose_limits_give_the_planning_lp(size):
     """Without limits that bind, the largest multiplier is that of `capacity`."""
-    fleet = Fleet(Hardware("a", Affine(0.012, 60e-6, 50e-6, 0.12e-6), 100_000, 256), size)
+    fleet = Fleet.identical(Hardware("a", Affine(0.012, 60e-6, 50e-6, 0.12e-6), 100_000, 256), size)
     classes = (ClassRate(3.0, 500, 250), ClassRate(1.0, 100, 400))
     found = goodput_bound([Tier("all", 100.0, classes)], [fleet], scaled=True).bound.value
     assert found == pytest.approx(capacity(classes, fleet).max_rate_per_s / 4.0, rel=1e-8)
@@ -310,16 +310,16 @@ def test_bad_input_in_words():
     hw = Hardware("a", Affine(0.012, 60e-6, 50e-6, 0.12e-6), 100_000, 256)
     tier = Tier("fast", 0.011, (ClassRate(1.0, 500, 250),))
     with pytest.raises(InputError, match=r"tier 'fast': no mixed server sustains it"):
-        goodput_plan([tier], [Fleet(hw)], scaled=True)
-    plan = goodput_plan([tier, replace(tier, name="slow", tpot_s=0.1)], [Fleet(hw)])
+        goodput_plan([tier], [Fleet.identical(hw)], scaled=True)
+    plan = goodput_plan([tier, replace(tier, name="slow", tpot_s=0.1)], [Fleet.identical(hw)])
     assert len(plan.unserved) == 1
     assert plan.to_rows()[0]["planned_per_s"] == 0
     assert plan.to_rows()[1]["planned_per_s"] == pytest.approx(1.0)
     with pytest.raises(InputError, match="distinct names"):
-        goodput_bound([tier, tier], [Fleet(hw)])
+        goodput_bound([tier, tier], [Fleet.identical(hw)])
     with pytest.raises(InputError, match=r"tpot_s = 0"):
         replace(tier, tpot_s=0)
     with pytest.raises(InputError, match="no requests"):
         Tier("none", 1.0, ())
     with pytest.raises(InputError, match="share a hardware name"):
-        goodput_plan([tier], [Fleet(hw), Fleet(hw)])
+        goodput_plan([tier], [Fleet.identical(hw), Fleet.identical(hw)])

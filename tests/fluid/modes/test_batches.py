@@ -174,7 +174,7 @@ def test_worths_hold_on_schedules(service, seed, price):
     rng = np.random.default_rng(seed)
     inputs, outputs = rng.integers(1, 9, 6), rng.integers(1, 9, 6)
     workload = Workload.of(np.sort(rng.choice([0.0, 0.5, 2.0], 6)), inputs, outputs)
-    fleet = Fleet(Hardware("gpu", service, 30, 4))
+    fleet = Fleet.identical(Hardware("gpu", service, 30, 4))
     demand = [ClassRate(1.0, *row) for row in zip(inputs.tolist(), outputs.tolist(), strict=True)]
     kinds, amounts = serving_participants(Rates.of(demand))
     modes = ModeTable.joined(
@@ -191,8 +191,10 @@ def test_hinged_hull_is_above_each_minorant():
     hinged = Hinged(0.01, 1e-5, 1e-5, 1e-7, 64, 5e-5)
     flat, steep = hinged.affine_minorants()
     demand = [ClassRate(20.0, 100, 50)]
-    whole = hull_number(demand, Fleet(Hardware("gpu", hinged, 50_000, 256))).bound.value
+    whole = hull_number(demand, Fleet.identical(Hardware("gpu", hinged, 50_000, 256))).bound.value
     one = Affine(flat.base_s, flat.prompt_token_s, flat.sequence_s, flat.kv_token_s)
     other = Affine(steep.base_s, steep.prompt_token_s, steep.sequence_s, steep.kv_token_s)
     for service in (one, other):
-        assert hull_number(demand, Fleet(Hardware("gpu", service, 50_000, 256))).bound.value <= whole * (1 + 1e-9)
+        assert hull_number(demand, Fleet.identical(Hardware("gpu", service, 50_000, 256))).bound.value <= whole * (
+            1 + 1e-9
+        )

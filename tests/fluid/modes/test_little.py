@@ -30,7 +30,7 @@ from orsched.workloads import Workload
 from tests.support.closed_form import participation_s
 from tests.support.schedules import best_value, instances, random_schedule, service_models
 
-REFERENCE = Fleet(Hardware("reference", Affine(0.012, 60e-6, 50e-6, 0.12e-6), 40_000, 256))
+REFERENCE = Fleet.identical(Hardware("reference", Affine(0.012, 60e-6, 50e-6, 0.12e-6), 40_000, 256))
 
 types = st.lists(st.tuples(st.floats(0.2, 3), st.integers(1, 60), st.integers(1, 40)), min_size=1, max_size=4).map(
     lambda rows: [ClassRate(*row) for row in rows]
@@ -141,7 +141,7 @@ def compact_number(demand, fleet, kinds, wanted):
 @given(types, hardware, st.integers(1, 2), st.floats(0.1, 0.97))
 def test_modes_are_the_whole_hull(classes, hw, size, load):
     """The vertices give the optimum of a formulation that enumerates nothing, for hinges and tight memory too."""
-    fleet = Fleet(hw, size)
+    fleet = Fleet.identical(hw, size)
     demand = at_load(classes, fleet, load)
     kinds, wanted = serving_participants(Rates.of(demand))
     other = compact_number(demand, fleet, kinds, wanted)
@@ -158,7 +158,7 @@ def test_closed_form_of_one_minorant():
     (minorant,) = hw.service.affine_minorants()
     prices = np.linspace(0, 60, 6_001)
     best = max(rates @ participation_s(minorant, 64, c, np.array(works)) - c * 2 for c in prices)
-    found = hull_number(demand, Fleet(hw, 2), prefill_nodes=9, decode_nodes=9)
+    found = hull_number(demand, Fleet.identical(hw, 2), prefill_nodes=9, decode_nodes=9)
     assert found.bound.value == pytest.approx(best, rel=1e-4)
 
 
@@ -166,7 +166,7 @@ def test_closed_form_of_one_minorant():
 @given(types, hardware, st.integers(1, 3))
 def test_capacity_is_the_planning_programme(classes, hw, size):
     """The capacity objective gives one over the planned load, wherever the minorants are the same."""
-    fleet = Fleet(hw, size)
+    fleet = Fleet.identical(hw, size)
     rates = Rates.of(classes)
     kinds, wanted = serving_participants(rates)
     modes = batch_modes(hw, kinds, (1, hw.max_num_seqs), least_prompt=rates.least_prompt)
@@ -182,10 +182,10 @@ def test_capacity_is_the_planning_programme(classes, hw, size):
 @given(types, hardware, st.floats(0.2, 0.9))
 def test_hull_is_monotone(classes, hw, load):
     """More memory, seats, instances or speed never need more requests present; more demand never fewer."""
-    demand = at_load(classes, Fleet(hw), load)
+    demand = at_load(classes, Fleet.identical(hw), load)
 
     def number(demand=demand, size=1, **changes):
-        return hull_number(demand, Fleet(replace(hw, **changes), size)).bound.value
+        return hull_number(demand, Fleet.identical(replace(hw, **changes), size)).bound.value
 
     base, slack = number(), 1 + 1e-6
     assert number(kv_capacity_tokens=2 * hw.kv_capacity_tokens) <= base * slack
@@ -221,7 +221,7 @@ def test_token_gap_limit():
 @settings(max_examples=40)
 def test_fluid_is_the_equilibrium(classes, size, load):
     """For an affine model the fluid column is the mean of WAIT's equilibrium latencies."""
-    fleet = Fleet(Hardware("gpu", Affine(0.012, 60e-6, 50e-6, 0.12e-6), 40_000, 256), size)
+    fleet = Fleet.identical(Hardware("gpu", Affine(0.012, 60e-6, 50e-6, 0.12e-6), 40_000, 256), size)
     demand = at_load(classes, fleet, load)
     balanced = equilibrium(demand, fleet)
     rates = np.array([c.rate_per_s for c in demand])
@@ -230,7 +230,7 @@ def test_fluid_is_the_equilibrium(classes, size, load):
 
 def test_fluid_of_a_hinge_satisfies_every_minorant():
     """The iteration of the fluid point is as long as its batch takes under the largest minorant."""
-    fleet = Fleet(Hardware("gpu", Hinged(0.01, 1e-5, 1e-5, 1e-7, 64, 5e-5, 1e-9), 50_000, 256), 2)
+    fleet = Fleet.identical(Hardware("gpu", Hinged(0.01, 1e-5, 1e-5, 1e-7, 64, 5e-5, 1e-9), 50_000, 256), 2)
     demand = [ClassRate(20.0, 300, 120), ClassRate(3.0, 40, 300)]
     found = fluid_latency(demand, fleet)
     iterations = found.certificate["iterations_per_s"]
@@ -253,12 +253,14 @@ def test_overload_is_refused_in_words():
 
 def test_a_class_that_fits_nowhere_is_refused():
     with pytest.raises(InputError, match=r"class 1 .* 12 KV tokens, .* holds 10"):
-        hull_number([ClassRate(1, 5, 2), ClassRate(1, 8, 5)], Fleet(Hardware("gpu", Affine(1.0, 0, 0, 0), 11, 4, 5)))
+        hull_number(
+            [ClassRate(1, 5, 2), ClassRate(1, 8, 5)], Fleet.identical(Hardware("gpu", Affine(1.0, 0, 0, 0), 11, 4, 5))
+        )
 
 
 def test_many_seats():
     """Beyond 256 seats ranges are short beside their ends: a deployment with 100,000 seats is still solved."""
-    fleet = Fleet(replace(REFERENCE.hardware, max_num_seqs=100_000))
+    fleet = Fleet.identical(replace(REFERENCE.hardware, max_num_seqs=100_000))
     assert hull_number(reference_demand(7.0, 500), fleet).bound.value <= hull_number(
         reference_demand(7.0, 500), REFERENCE
     ).bound.value * (1 + 1e-6)

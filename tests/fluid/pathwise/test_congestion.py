@@ -2,7 +2,6 @@
 
 import itertools
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -156,7 +155,7 @@ def test_long_paths_reach_the_hull_of_the_fluid_equilibrium():
     """One class: per request (1 - share of time on prefill) times the fluid latency, up to the path's ends."""
     arrivals = np.cumsum(np.random.default_rng(1).exponential(1 / 7, 20_000))
     work = Workload.of(arrivals, np.full(20_000, 500), np.full(20_000, 250))
-    fleet = Fleet(Hardware("gpu", SERVICE, 10**7, 256))
+    fleet = Fleet.identical(Hardware("gpu", SERVICE, 10**7, 256))
     bound, _ = congestion_bound_s(work, fleet)
     fluid = equilibrium(work, fleet).latency_s[0]
     hull = (1 - work.rate_per_s * 500 * 60e-6) * fluid
@@ -166,7 +165,7 @@ def test_long_paths_reach_the_hull_of_the_fluid_equilibrium():
 def test_lone_requests_are_exact():
     """Far apart, every request takes its critical path."""
     work = Workload.of([0, 100, 200], [100, 200, 300], [10, 20, 30])
-    fleet = Fleet(Hardware("gpu", SERVICE, 10**7, 256))
+    fleet = Fleet.identical(Hardware("gpu", SERVICE, 10**7, 256))
     bound, _ = congestion_bound_s(work, fleet)
     path = sum(
         SERVICE.iteration_s(Batch(prompt_tokens=int(i))) + (int(o) - 1) * SERVICE.iteration_s(Batch(num_seqs=1))
@@ -185,7 +184,7 @@ def test_monotone_in_instances(instance):
     chosen = (0.0, price / 2, price, price * 2)
     starts = workload.arrival_s[0] + np.arange(6.0)
     few = solve(congestion_programme(workload, fleet, progress, chosen, starts)).value
-    bigger = replace(fleet, size=fleet.size + 1)
+    bigger = Fleet.identical(fleet.hardware, fleet.size + 1)
     many = solve(congestion_programme(workload, bigger, progress, chosen, starts)).value
     assert -many <= -few * (1 + 1e-6) + 1e-9
 
@@ -239,10 +238,10 @@ def test_a_schedule_satisfies_every_row(rows, terms, seats, cuts, seed):
     edges = np.append(starts, done.max() + 1.0)
     for reading in READINGS:
         progress = reading(work, hw)
-        delay = a_delay(work, Fleet(hw), progress)
+        delay = a_delay(work, Fleet.identical(hw), progress)
         cost = prefill_cost(work, iterations, done, progress, delay, edges) if progress.kinds.apart else np.zeros(0)
         owed = delay.upto_s(work, starts[1:]) if progress.kinds.apart else np.zeros(len(starts))
-        lp = congestion_programme(work, Fleet(hw), progress, (0.0, 0.2, 1.0, 9.0), starts, owed)
+        lp = congestion_programme(work, Fleet.identical(hw), progress, (0.0, 0.2, 1.0, 9.0), starts, owed)
         did = np.zeros((len(progress.parts), len(starts)))
         for start, length, prompts, contexts in iterations:
             share = [overlap(start, start + length, *edges[w : w + 2]) / length for w in range(len(starts))]
@@ -295,7 +294,7 @@ def test_hinged_models_choose_among_their_minorants():
     work = Workload.of(np.cumsum(rng.exponential(0.2, 400)), rng.integers(50, 900, 400), rng.integers(20, 300, 400))
     flat = (0.011, 3.5e-5, 5e-5, 3.5e-7)
     values = [
-        float(congestion_bound_s(work, Fleet(Hardware("gpu", service, 137_000, 256)))[0])
+        float(congestion_bound_s(work, Fleet.identical(Hardware("gpu", service, 137_000, 256)))[0])
         for service in (Affine(*flat), Hinged(*flat, 174.0, 3.8e-5, 2.8e-9))
     ]
     assert values[1] >= values[0] * 0.999

@@ -51,7 +51,7 @@ def test_chunks_below_the_hinge_can_be_faster_than_the_whole_prompt():
 def test_affine_paths_are_exact():
     service = Affine(0.5, 0.1, 0.2, 0.01)
     work = Workload.of([0.0], [4], [4])
-    paths = CriticalPaths.of(work, Fleet(Hardware("gpu", service, 100)))
+    paths = CriticalPaths.of(work, Fleet.identical(Hardware("gpu", service, 100)))
     assert paths.prefill_s == pytest.approx([0.9])
     decodes = sum(service.iteration_s(Batch(num_seqs=1, kv_tokens=k)) for k in (4, 5, 6))
     assert paths.decode_s == pytest.approx([decodes])
@@ -74,5 +74,5 @@ def test_decodes_add_up(service, length, outputs, data):
 
 def test_one_token_answers_have_no_time_per_token():
     work = Workload.of([0.0, 1.0], [4, 4], [1, 3])
-    paths = CriticalPaths.of(work, Fleet(Hardware("gpu", Affine(0.5, 0.1, 0.2, 0.01), 100)))
+    paths = CriticalPaths.of(work, Fleet.identical(Hardware("gpu", Affine(0.5, 0.1, 0.2, 0.01), 100)))
     assert paths.tpot_s.shape == (1,)

@@ -132,7 +132,7 @@ def check_against_optimum(instance, seed):
     """Bound >= optimum >= random schedule, in tokens without blocks or reuse."""
     workload, fleet = instance
     hw = replace(fleet.hardware, block_tokens=1, keeps_preempted_kv=False)
-    fleet = Fleet(hw)
+    fleet = Fleet.identical(hw)
     first, done = random_schedule(workload, fleet, seed)
     slo = list(objectives_of(workload, first, done))[seed % len(workload)]
     longest = slo.ttft_s + slo.tpot_s * (workload.output_tokens.max() - 1)
@@ -159,7 +159,7 @@ def test_bound_above_optimum_at_length(instance, seed):
 @pytest.mark.parametrize("service", sorted(SERVICE_MODELS))
 def test_no_policy_has_more_goodput(policy, service):
     """Goodput and attainment as `measure` reports them; a quarter of the requests or so meets the objective."""
-    fleet = Fleet(tight_hardware(SERVICE_MODELS[service], 7, 4), 2)
+    fleet = Fleet.identical(tight_hardware(SERVICE_MODELS[service], 7, 4), 2)
     path = random_workload(11, n=120)
     run = simulate(path, fleet, build(policy, path, fleet).routed_by(ROUTERS["jsq"]))
     slo = SLO(float(np.quantile(run.ttft_s, 0.5)), 1.1 * measure(run)["tpot_p50_s"])
@@ -172,7 +172,7 @@ def test_no_policy_has_more_goodput(policy, service):
 def test_what_an_overload_leaves():
     """At four times the capacity the bound is near the share of the smallest requests that fit, not one."""
     rng = np.random.default_rng(2)
-    fleet = Fleet(REFERENCE)
+    fleet = Fleet.identical(REFERENCE)
     path = Workload.of(np.cumsum(rng.exponential(1.0, 2000)), np.full(2000, 500), np.full(2000, 250)).at_load(
         4.0, fleet
     )
@@ -183,7 +183,7 @@ def test_what_an_overload_leaves():
 def test_a_long_path_agrees_with_the_fluid_programme():
     """Short iterations wanted at half load: only some requests can be on time, in the long run and on a path."""
     rng = np.random.default_rng(1)
-    fleet, slo = Fleet(REFERENCE), SLO(0.2, 0.014)
+    fleet, slo = Fleet.identical(REFERENCE), SLO(0.2, 0.014)
     arrivals = np.cumsum(rng.exponential(1.0, 2000))
     lengths = rng.integers(50, 951, 2000), rng.integers(20, 481, 2000)
     path = Workload.of(arrivals, *lengths).at_load(0.6, fleet)
@@ -194,17 +194,19 @@ def test_a_long_path_agrees_with_the_fluid_programme():
 
 def test_monotone_in_the_objective_and_the_fleet():
     rng = np.random.default_rng(4)
-    fleet = Fleet(REFERENCE)
+    fleet = Fleet.identical(REFERENCE)
     path = Workload.of(np.cumsum(rng.exponential(0.05, 300)), rng.integers(50, 951, 300), rng.integers(20, 481, 300))
     counts = [most_on_time(path, fleet, SLO(0.1 * k, 0.0125 * k)) for k in (1, 2, 4, 8)]
     assert counts == sorted(counts)
     assert counts[0] < counts[-1]
-    assert most_on_time(path, replace(fleet, size=2), SLO(0.2, 0.02)) >= most_on_time(path, fleet, SLO(0.2, 0.02))
+    assert most_on_time(path, Fleet.identical(fleet.hardware, 2), SLO(0.2, 0.02)) >= most_on_time(
+        path, fleet, SLO(0.2, 0.02)
+    )
 
 
 def test_an_objective_nobody_can_meet():
     """Zero is a bound too."""
-    fleet = Fleet(Hardware("gpu", Affine(1.0, 0.1, 0.1, 0.0), 100, 4))
+    fleet = Fleet.identical(Hardware("gpu", Affine(1.0, 0.1, 0.1, 0.0), 100, 4))
     found = goodput_bounds(Workload.of([0.0, 1.0], [5, 5], [3, 3]), fleet, SLO(1.0, 1.0))
     assert [b.value for b in found] == [0.0, 0.0]
 
@@ -212,5 +214,5 @@ def test_an_objective_nobody_can_meet():
 def test_a_request_that_fits_nowhere_is_refused():
     with pytest.raises(InputError, match="no policy completes it"):
         goodput_bounds(
-            Workload.of([0.0], [50], [30]), Fleet(Hardware("gpu", Affine(1.0, 0, 0, 0), 60, 4)), SLO(1.0, 1.0)
+            Workload.of([0.0], [50], [30]), Fleet.identical(Hardware("gpu", Affine(1.0, 0, 0, 0), 60, 4)), SLO(1.0, 1.0)
         )

@@ -51,7 +51,7 @@ def test_volume_bound_of_unit_rounds():
     """With unit rounds and memory only, it is the published bound: (1/M) times prefix sums of sorted volumes."""
     inputs, outputs = np.array([3, 1, 2, 5]), np.array([4, 2, 6, 1])
     work = Workload.of(np.zeros(4), inputs, outputs)
-    fleet = Fleet(Hardware("unit rounds", Affine(1.0, 0, 0, 0), 20, 100))
+    fleet = Fleet.identical(Hardware("unit rounds", Affine(1.0, 0, 0, 0), 20, 100))
     family = SrptFamily.of(work, fleet)
     volumes = np.sort(RequestWork.of(inputs, outputs).kv_volume)
     bound = float(family.flow_sum_s(Choice(family.mixtures[0], 0.0, 1.0)))
@@ -70,9 +70,9 @@ def test_monotone_in_memory_batch_size_and_speed(instance, share, split):
     tick = Fraction(1, 10**9)
     base = value(fleet)
     more = hw.kv_capacity_tokens + hw.block_tokens
-    assert value(replace(fleet, hardware=replace(hw, kv_capacity_tokens=more))) <= base + tick
-    assert value(replace(fleet, hardware=replace(hw, max_num_seqs=hw.max_num_seqs + 1))) <= base + tick
-    assert value(replace(fleet, size=fleet.size + 1)) <= base + tick
+    assert value(Fleet.identical(replace(hw, kv_capacity_tokens=more), fleet.size)) <= base + tick
+    assert value(Fleet.identical(replace(hw, max_num_seqs=hw.max_num_seqs + 1), fleet.size)) <= base + tick
+    assert value(Fleet.identical(hw, fleet.size + 1)) <= base + tick
 
 
 def test_shares_of_the_base_add_up_to_at_most_one():
@@ -90,7 +90,7 @@ def test_the_sample_of_a_long_path_only_chooses():
     rng = np.random.default_rng(0)
     n = 9000
     work = Workload.of(np.cumsum(rng.exponential(0.02, n)), rng.integers(1, 500, n), rng.integers(1, 200, n))
-    family = SrptFamily.of(work, Fleet(Hardware("gpu", Affine(0.012, 60e-6, 50e-6, 1e-7), 50_000, 64)))
+    family = SrptFamily.of(work, Fleet.identical(Hardware("gpu", Affine(0.012, 60e-6, 50e-6, 1e-7), 50_000, 64)))
     value, choice = family.mean_first_token()
     assert value == float(family.flow_sum_s(choice) / n)
     assert choice.split == 0

@@ -46,7 +46,7 @@ def test_one_class_recovers_most_of_what_the_hull_loses():
     n = 6000
     arrivals = np.cumsum(np.random.default_rng(1).exponential(1 / 7, n))
     work = Workload.of(arrivals, np.full(n, 500), np.full(n, 250))
-    fleet = Fleet(Hardware("gpu", Affine(0.012, 60e-6, 50e-6, 0.0), 10**7, 256))
+    fleet = Fleet.identical(Hardware("gpu", Affine(0.012, 60e-6, 50e-6, 0.0), 10**7, 256))
     bound = float(congestion_bound_s(work, fleet)[0]) / n
     phi = work.rate_per_s * 500 * 60e-6
     assert (1 - phi / 2) * equilibrium(work, fleet).latency_s[0] <= bound
@@ -56,7 +56,7 @@ def test_one_class_recovers_most_of_what_the_hull_loses():
 
 def test_lasting_overload_is_bounded_quickly():
     """20,000 requests at ten times the capacity: whoever has arrived is present, and nobody is looked at twice."""
-    fleet = Fleet(hardware("reference"))
+    fleet = Fleet.identical(hardware("reference"))
     rng = np.random.default_rng(0)
     n = 20_000
     work = Workload.of(np.sort(rng.uniform(0, n / 90, n)), rng.integers(50, 951, n), rng.integers(20, 481, n))
@@ -68,21 +68,21 @@ def test_lasting_overload_is_bounded_quickly():
 @pytest.mark.parametrize("base", [1e-170, 1e-300])
 def test_tiny_bases_do_not_divide_by_zero(base):
     work = Workload.of([0.0, 1.0], [10, 20], [5, 7])
-    assert bounds(work, Fleet(Hardware("gpu", Affine(base, 1e-6, 1e-6, 1e-9), 1000, 8)))
+    assert bounds(work, Fleet.identical(Hardware("gpu", Affine(base, 1e-6, 1e-6, 1e-9), 1000, 8)))
 
 
 @pytest.mark.parametrize("scale", [1e10, 1e12, 1e15])
 def test_huge_coefficients_leave_the_combinatorial_bounds(scale):
     """Where the solver gives up on the congestion LP, the others remain."""
     work = Workload.of([0.0, 1.0], [10, 20], [5, 7])
-    found = bounds(work, Fleet(Hardware("gpu", Affine(scale, scale, scale, scale), 1000, 8)))
+    found = bounds(work, Fleet.identical(Hardware("gpu", Affine(scale, scale, scale, scale), 1000, 8)))
     assert {"srpt-family", "critical-path"} <= {b.name for b in found}
 
 
 def test_seconds_since_1970_are_allowed_for():
     """Bounds of a path far from time zero stay below what a simulator with a double-precision clock measures."""
     work = Workload.of([1.7e9], [100], [5])
-    fleet = Fleet(hardware("reference"))
+    fleet = Fleet.identical(hardware("reference"))
     values = measure(simulate(work, fleet, build("vllm-v1", work, fleet), 0))
     for b in bounds(work, fleet):
         if b.metric in values:
@@ -93,7 +93,7 @@ def test_the_longest_output_costs_no_memory():
     """One request of ten million tokens is as quick as a short one."""
     work = Workload.of([0.0, 1.0], [10, 20], [5, 10_000_000])
     started = time.process_time()
-    congestion_bound_s(work, Fleet(Hardware("gpu", Affine(0.01, 1e-6, 1e-6, 1e-9), 20_000_000, 8)))
+    congestion_bound_s(work, Fleet.identical(Hardware("gpu", Affine(0.01, 1e-6, 1e-6, 1e-9), 20_000_000, 8)))
     assert time.process_time() - started < 5
 
 
@@ -104,4 +104,6 @@ def test_a_service_model_that_cannot_be_hashed_is_refused_with_a_reason():
     from orsched.errors import InputError
 
     with pytest.raises(InputError, match="cannot be hashed"):
-        congestion_bound_s(Workload.of([0.0], [5], [5]), Fleet(Hardware("gpu", Odd(0.01, 1e-6, 1e-6, 1e-9), 100, 8)))
+        congestion_bound_s(
+            Workload.of([0.0], [5], [5]), Fleet.identical(Hardware("gpu", Odd(0.01, 1e-6, 1e-6, 1e-9), 100, 8))
+        )

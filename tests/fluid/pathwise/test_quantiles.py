@@ -22,7 +22,7 @@ from orsched.workloads import Workload
 from policies import ROUTERS
 from tests.support.schedules import instances, random_schedule
 
-FLEET = Fleet(REFERENCE)
+FLEET = Fleet.identical(REFERENCE)
 
 
 def reference_path(n, load, seed=0):
@@ -61,7 +61,7 @@ def test_no_random_schedule_beats_a_quantile_bound_at_length(instance, seed):
 @pytest.mark.parametrize("policy", ["vllm-v1", "sarathi", "sjf"])
 @pytest.mark.parametrize("service", sorted(SERVICE_MODELS))
 def test_no_policy_beats_a_quantile_bound(policy, service):
-    fleet = Fleet(tight_hardware(SERVICE_MODELS[service], 7, 4), 2)
+    fleet = Fleet.identical(tight_hardware(SERVICE_MODELS[service], 7, 4), 2)
     path = random_workload(11, n=120)
     run = simulate(path, fleet, build(policy, path, fleet).routed_by(ROUTERS["jsq"]))
     measured = measure(run)
@@ -81,7 +81,7 @@ def test_what_is_gained_over_critical_paths():
 
 def test_simultaneous_prompts_are_exact():
     """Prefill almost without a base is one machine: of 100 prompts at once, the k-th is done after k of them."""
-    fleet = Fleet(Hardware("gpu", Affine(1e-9, 0.001, 0.0, 0.0), 10_000, 100))
+    fleet = Fleet.identical(Hardware("gpu", Affine(1e-9, 0.001, 0.0, 0.0), 10_000, 100))
     path = Workload.of(np.zeros(100), np.full(100, 50), np.ones(100))
     found = values_of(path, fleet)
     for p in (50, 90, 99):
@@ -110,15 +110,15 @@ def test_smaller_with_more_of_everything():
     faster = replace(REFERENCE, service=Affine(0.006, 30e-6, 25e-6, 0.06e-6))
     for other in (
         values_of(path.at_load(0.75, FLEET), FLEET),
-        values_of(path, Fleet(REFERENCE, 2)),
-        values_of(path, Fleet(faster)),
+        values_of(path, Fleet.identical(REFERENCE, 2)),
+        values_of(path, Fleet.identical(faster)),
     ):
         assert all(value <= found[metric] * (1 + 3e-3) for metric, value in other.items())
 
 
 def test_a_request_that_fits_nowhere_is_refused():
     with pytest.raises(InputError, match="no policy completes it"):
-        quantile_bounds(Workload.of([0.0], [999], [999]), Fleet(replace(REFERENCE, kv_capacity_tokens=999)))
+        quantile_bounds(Workload.of([0.0], [999], [999]), Fleet.identical(replace(REFERENCE, kv_capacity_tokens=999)))
 
 
 @pytest.mark.slow

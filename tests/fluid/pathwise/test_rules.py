@@ -23,7 +23,7 @@ from orsched.workloads import Workload
 from tests.support.schedules import instances, random_schedule
 
 weights = st.sampled_from([0.0, 0.3, 1.0])
-FLEET = Fleet(REFERENCE)
+FLEET = Fleet.identical(REFERENCE)
 MINORANT = REFERENCE.service.affine_minorants()[0]
 
 
@@ -111,8 +111,8 @@ def test_longer_limits_and_more_machines_serve_no_fewer(rate):
 
     counts = [count(fleet, limit) for limit in (2.0, 4.0, 6.0, 8.0, 20.0)]
     assert counts == sorted(counts)
-    assert count(replace(fleet, size=2), 6.0) >= count(fleet, 6.0)
-    assert count(replace(fleet, hardware=more), 6.0) >= count(fleet, 6.0)
+    assert count(Fleet.identical(fleet.hardware, 2), 6.0) >= count(fleet, 6.0)
+    assert count(Fleet.identical(more, fleet.size), 6.0) >= count(fleet, 6.0)
 
 
 def test_a_long_answer_forces_short_iterations_on_all():

@@ -31,7 +31,7 @@ from policies.wait import KeepDecoding, Waiting
 def test_epochs_equal_single_iterations_on_one_instance(name, service, seed, block):
     """Claim: every registered policy gives the same run to 1e-9 with epochs of length one, under memory pressure."""
     workload = random_workload(seed)
-    fleet = Fleet(tight_hardware(service, seed, block))
+    fleet = Fleet.identical(tight_hardware(service, seed, block))
     policy = build(name, workload, fleet)
     assume(policy is not None)
     assert_exact(workload, fleet, policy)
@@ -42,7 +42,7 @@ def test_epochs_equal_single_iterations_on_one_instance(name, service, seed, blo
 def test_epochs_equal_single_iterations_on_fleets(name, router, seed, size):
     """Claim: the law holds for fleets behind every router, whose decisions read the instances mid-epoch."""
     workload = random_workload(seed, n=80)
-    fleet = Fleet(tight_hardware(SERVICE_MODELS["affine"], seed, 16), size)
+    fleet = Fleet.identical(tight_hardware(SERVICE_MODELS["affine"], seed, 16), size)
     policy = build(name, workload, fleet)
     assume(policy is not None)
     assert_exact(workload, fleet, policy.routed_by(ROUTERS[router]))
@@ -52,14 +52,14 @@ def test_epochs_equal_single_iterations_on_fleets(name, router, seed, size):
 @given(st.sampled_from(small_variants()), services, seeds, st.sampled_from([1, 16]))
 def test_epochs_equal_single_iterations_when_chunking_and_preempting(policy, service, seed, block):
     """Claim: the law survives constant chunking, seat limits and preemption."""
-    assert_exact(random_workload(seed), Fleet(tight_hardware(service, seed, block)), policy)
+    assert_exact(random_workload(seed), Fleet.identical(tight_hardware(service, seed, block)), policy)
 
 
 @pytest.mark.parametrize("limit", [2, 7])
 def test_any_epoch_limit_gives_the_same_run(limit):
     """Claim: where epochs are cut is immaterial, not only cutting everywhere."""
     workload = random_workload(5)
-    fleet = Fleet(tight_hardware(SERVICE_MODELS["hinged"], 5, 16))
+    fleet = Fleet.identical(tight_hardware(SERVICE_MODELS["hinged"], 5, 16))
     policy = small_variants()[0]
     assert_same(simulate(workload, fleet, policy), simulate(workload, fleet, policy, epoch_limit=limit))
 
@@ -85,7 +85,7 @@ def test_epochs_equal_single_iterations_for_wait_at_the_edge_of_memory(batcher, 
         classify=LengthBins((), (10,)),
         route=ROUTERS["jsq"],
     )
-    assert_exact(workload, Fleet(edge, size), policy)
+    assert_exact(workload, Fleet.identical(edge, size), policy)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_arrivals_on_iteration_boundaries_do_not_break_the_law(base, begin, name
     ticks = np.sort(rng.integers(0, 80, 12))
     assume(ticks[0] < ticks[-1])
     workload = Workload.of(begin + np.round(ticks * base, 10), rng.integers(1, 9, 12), rng.integers(1, 30, 12))
-    fleet = Fleet(Hardware("steady", Affine(base, 0, 0, 0), 2000, 8), size)
+    fleet = Fleet.identical(Hardware("steady", Affine(base, 0, 0, 0), 2000, 8), size)
     policy = build(name, workload, fleet)
     assume(policy is not None)
     assert_exact(workload, fleet, policy.routed_by(ROUTERS[router]))
@@ -113,7 +113,7 @@ def test_what_routers_see_on_iteration_boundaries_does_not_depend_on_the_epochs(
     rng = np.random.default_rng(seed)
     ticks = np.sort(rng.integers(0, 80, 12))
     workload = Workload.of(np.round(ticks * base, 10), rng.integers(1, 9, 12), rng.integers(1, 30, 12))
-    fleet = Fleet(Hardware("steady", Affine(base, 0, 0, 0), 2000, 8), size)
+    fleet = Fleet.identical(Hardware("steady", Affine(base, 0, 0, 0), 2000, 8), size)
     assert_exact(workload, fleet, vllm_v0().routed_by(ROUTERS["least-kv"]))
 
 
@@ -128,7 +128,7 @@ def test_an_iteration_that_ends_with_an_arrival_comes_after_it(limit):
         seen.append([view.kv_tokens(i) for i in range(view.size)])
         return ROUTERS["least-kv"](view, request)
 
-    fleet = Fleet(Hardware("steady", Affine(0.1, 0, 0, 0), 2000, 8), 2)
+    fleet = Fleet.identical(Hardware("steady", Affine(0.1, 0, 0, 0), 2000, 8), 2)
     workload = Workload.of([0.2, 0.5, 0.9], [1, 3, 1], [8, 4, 2])
     run = simulate(workload, fleet, vllm_v0().routed_by(noting), epoch_limit=limit)
     assert seen == [[0, 0], [2, 0], [6, 5]]
@@ -156,7 +156,7 @@ class Kinked(Affine):
 def test_epochs_equal_single_iterations_on_a_kinked_model(name, seed, block):
     """Claim: the closed form is exact across the kinks of a piecewise-linear decode curve."""
     workload = random_workload(seed)
-    fleet = Fleet(tight_hardware(Kinked(0.012, 6e-5, 5e-5, 1e-6), seed, block))
+    fleet = Fleet.identical(tight_hardware(Kinked(0.012, 6e-5, 5e-5, 1e-6), seed, block))
     policy = build(name, workload, fleet)
     assume(policy is not None)
     assert_exact(workload, fleet, policy)

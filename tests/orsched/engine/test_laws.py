@@ -22,7 +22,7 @@ BLIND = sorted(name for name, recipe in RECIPES.items() if recipe.information is
 def test_every_request_is_served_once_and_no_faster_than_physics(name, service, seed, block):
     """Claim: each request completes exactly once, in causal order, after at least o iterations of its own work."""
     workload = random_workload(seed)
-    fleet = Fleet(tight_hardware(service, seed, block))
+    fleet = Fleet.identical(tight_hardware(service, seed, block))
     policy = build(name, workload, fleet)
     assume(policy is not None)
     run = simulate(workload, fleet, policy, check=True)
@@ -41,7 +41,7 @@ def test_every_request_is_served_once_and_no_faster_than_physics(name, service, 
 def test_integrals_agree_with_the_request_columns(name, router, seed):
     """Claim: capacity is never exceeded on average, busy time fits in the makespan, work is conserved."""
     workload = random_workload(seed)
-    fleet = Fleet(tight_hardware(AFFINE, seed, 1), 2)
+    fleet = Fleet.identical(tight_hardware(AFFINE, seed, 1), 2)
     policy = build(name, workload, fleet)
     assume(policy is not None)
     run = simulate(workload, fleet, policy.routed_by(ROUTERS[router]), check=True)
@@ -58,7 +58,7 @@ def test_integrals_agree_with_the_request_columns(name, router, seed):
 def test_same_seed_same_bytes(name, router, seed):
     """Claim: a simulation is a function of workload, fleet, policy and seed."""
     workload = random_workload(seed)
-    fleet = Fleet(tight_hardware(AFFINE, seed, 16), 3)
+    fleet = Fleet.identical(tight_hardware(AFFINE, seed, 16), 3)
     policy = build(name, workload, fleet)
     assume(policy is not None)
     policy = policy.routed_by(ROUTERS[router])
@@ -73,7 +73,7 @@ def test_hidden_lengths_do_not_change_the_past(name, seed):
     """Claim: lengthening requests that have not finished by time t changes nothing any policy without
     length information did before t."""
     workload = random_workload(seed, longest_output=40)
-    fleet = Fleet(tight_hardware(AFFINE, seed, 16))
+    fleet = Fleet.identical(tight_hardware(AFFINE, seed, 16))
     policy = build(name, workload, fleet)
     assume(policy is not None)
     run = simulate(workload, fleet, policy)
@@ -98,14 +98,14 @@ def test_output_lengths_are_hidden_from_a_policy_without_oracle():
         return IDLE
 
     with pytest.raises(InformationError, match="'oracle'"):
-        simulate(random_workload(1), Fleet(tight_hardware(AFFINE, 1, 1)), Policy("peek", peek))
+        simulate(random_workload(1), Fleet.identical(tight_hardware(AFFINE, 1, 1)), Policy("peek", peek))
 
 
 def test_a_request_larger_than_the_memory_is_refused_before_anything_runs():
     """Claim: what cannot fit is an input error that names the request."""
     workload = Workload.of([0.0, 1.0], [10, 5000], [5, 5])
     with pytest.raises(InputError, match=r"request 1 of .* ends with 5004 KV tokens"):
-        simulate(workload, Fleet(tight_hardware(AFFINE, 1, 1)), Policy("idle", lambda view: IDLE))
+        simulate(workload, Fleet.identical(tight_hardware(AFFINE, 1, 1)), Policy("idle", lambda view: IDLE))
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_impossible_plans_are_refused(plan, message):
     """Claim: a policy that plans what cannot be executed gets a PlanError that says what and where."""
     workload = Workload.of([0.0, 0.0], [10, 10], [5, 5])
     with pytest.raises(PlanError, match=message):
-        simulate(workload, Fleet(tight_hardware(AFFINE, 1, 1)), Policy("wrong", plan))
+        simulate(workload, Fleet.identical(tight_hardware(AFFINE, 1, 1)), Policy("wrong", plan))
 
 
 def test_growth_beyond_the_capacity_is_refused():
@@ -136,13 +136,15 @@ def test_growth_beyond_the_capacity_is_refused():
     workload = Workload.of([0.0, 0.0, 0.0], [100, 100, 100], [60, 60, 60])
     hardware = tight_hardware(AFFINE, 1, 1)
     with pytest.raises(PlanError, match="needs 3 more KV blocks"):
-        simulate(workload, Fleet(replace(hardware, kv_capacity_tokens=400)), Policy("greedy", greedy))
+        simulate(workload, Fleet.identical(replace(hardware, kv_capacity_tokens=400)), Policy("greedy", greedy))
 
 
 def test_a_fleet_needs_a_router():
     """Claim: several instances without a router is an error that says how to add one."""
     with pytest.raises(InputError, match="routed_by"):
-        simulate(random_workload(1), Fleet(tight_hardware(AFFINE, 1, 1), 2), Policy("idle", lambda view: IDLE))
+        simulate(
+            random_workload(1), Fleet.identical(tight_hardware(AFFINE, 1, 1), 2), Policy("idle", lambda view: IDLE)
+        )
 
 
 @pytest.mark.parametrize(
@@ -156,7 +158,7 @@ def test_a_fleet_needs_a_router():
 def test_mixed_up_arguments_are_named(arguments, message):
     """Claim: the likeliest first mistakes say what was meant."""
     hardware = tight_hardware(AFFINE, 1, 1)
-    given = [random_workload(1), Fleet(hardware), Policy("idle", lambda view: IDLE)]
+    given = [random_workload(1), Fleet.identical(hardware), Policy("idle", lambda view: IDLE)]
     for place, value in enumerate(arguments):
         if isinstance(value, str):
             given[place] = hardware if value == "hardware" else value
@@ -167,7 +169,9 @@ def test_mixed_up_arguments_are_named(arguments, message):
 def test_a_negative_seed_is_refused():
     """Claim: a seed that is no seed is an input error."""
     with pytest.raises(InputError, match="seed = -1"):
-        simulate(random_workload(1), Fleet(tight_hardware(AFFINE, 1, 1)), Policy("idle", lambda view: IDLE), -1)
+        simulate(
+            random_workload(1), Fleet.identical(tight_hardware(AFFINE, 1, 1)), Policy("idle", lambda view: IDLE), -1
+        )
 
 
 @pytest.mark.parametrize(
@@ -188,7 +192,7 @@ def test_malformed_plans_and_classes_are_refused(policy, message):
     """Claim: what a policy gets wrong in form is a PlanError that names it, not an IndexError from inside."""
     workload = Workload.of([0.0, 0.0], [10, 10], [5, 5])
     with pytest.raises(PlanError, match=message):
-        simulate(workload, Fleet(tight_hardware(AFFINE, 1, 1)), policy)
+        simulate(workload, Fleet.identical(tight_hardware(AFFINE, 1, 1)), policy)
 
 
 def test_context_length_is_that_of_the_whole():
@@ -205,7 +209,7 @@ def test_a_limit_of_no_iterations_is_refused():
         chunks = tuple(Chunk(r, view.prompt_tokens[r]) for r in view.waiting)
         return Plan(chunks) if chunks else Plan(max_steps=0)
 
-    fleet = Fleet(tight_hardware(AFFINE, 1, 1))
+    fleet = Fleet.identical(tight_hardware(AFFINE, 1, 1))
     workload = Workload.of([0.0], [10], [5])
     with pytest.raises(PlanError, match="max_steps must be >= 1"):
         simulate(workload, fleet, Policy("none", none_at_all))
@@ -221,7 +225,7 @@ def test_a_policy_that_polls_ends_with_the_work_and_is_stopped_when_it_never_wor
             return Plan((Chunk(request, view.prompt_tokens[request]),))
         return DECODE_ALL if view.running else Plan(decode=(), until_s=view.now_s + 1.0)
 
-    fleet = Fleet(tight_hardware(AFFINE, 1, 1))
+    fleet = Fleet.identical(tight_hardware(AFFINE, 1, 1))
     workload = Workload.of([0.0, 3.5], [10, 10], [5, 5])
     assert np.isfinite(simulate(workload, fleet, Policy("polling", polling)).completion_s).all()
     with pytest.raises(PlanError, match="runs nothing although"):

@@ -45,7 +45,7 @@ def test_the_exactness_law_covers_pausing(seed, service, period, block):
     """Claim: with residents that pause and resume all the time, epochs equal single iterations, the ledger agrees
     with the requests after every arrival, and gaps between tokens are as many as tokens."""
     workload = random_workload(seed, n=40)
-    fleet = Fleet(tight_hardware(service, seed, block))
+    fleet = Fleet.identical(tight_hardware(service, seed, block))
     policy = Policy("alternating", Alternating(period), num_cohorts=2)
     left = simulate(workload, fleet, policy, check=True, token_gaps=True)
     right = simulate(workload, fleet, policy, epoch_limit=1, token_gaps=True)
@@ -75,7 +75,7 @@ def test_a_paused_request_keeps_its_cache_and_resumes_where_it_was():
         return Plan(decode=(0,), max_steps=2 if view.emitted_tokens(0) == 1 else 2**30)
 
     workload = Workload.of([0.0, 0.0], [100, 100], [10, 4])
-    run = simulate(workload, Fleet(REFERENCE), Policy("hand", batch, num_cohorts=2), check=True)
+    run = simulate(workload, Fleet.identical(REFERENCE), Policy("hand", batch, num_cohorts=2), check=True)
     pair, single = (SERVICE_MODELS["affine"].decode_curve(n) for n in (2, 1))
     expected = run.first_token_s[0] + pair(200) + pair(202) + single(102)
     assert run.completion_s[1] == pytest.approx(expected)
@@ -91,7 +91,7 @@ def test_moves_that_cannot_be_made_are_refused(moves, message):
     """Claim: a move names a decoding request and a cohort there is."""
     policy = Policy("bad", lambda view: Plan(moves=moves), num_cohorts=2)
     with pytest.raises(PlanError, match=message):
-        simulate(Workload.of([0.0], [5], [5]), Fleet(REFERENCE), policy)
+        simulate(Workload.of([0.0], [5], [5]), Fleet.identical(REFERENCE), policy)
 
 
 class Fixed:
@@ -118,7 +118,7 @@ def test_a_policy_sees_predictions_in_place_of_lengths():
         return Plan(max_steps=1)
 
     policy = Policy("p", batch, information=Information.ORACLE).predicted_by(Fixed([3], [2], [4]))
-    simulate(Workload.of([0.0], [7], [6]), Fleet(REFERENCE), policy)
+    simulate(Workload.of([0.0], [7], [6]), Fleet.identical(REFERENCE), policy)
     ends = [(2, 4), (2, 4), (3, 4), (4, 4), (5, 5), (6, 6)]
     assert seen == list(zip(range(6), [3, 3, 3, 4, 5, 6], ends, strict=True))
     assert policy.settings == {"predictor": "fixed"}
@@ -135,4 +135,4 @@ def test_information_and_predictor_go_together():
         Predictions.of(np.array([1, 2]), np.array([1, 3]))
     oracle = Policy("p", lambda view: IDLE, information=Information.ORACLE)
     with pytest.raises(InputError, match="for all 1 requests"):
-        simulate(Workload.of([0.0], [7], [6]), Fleet(REFERENCE), oracle.predicted_by(Fixed([1, 2])))
+        simulate(Workload.of([0.0], [7], [6]), Fleet.identical(REFERENCE), oracle.predicted_by(Fixed([1, 2])))

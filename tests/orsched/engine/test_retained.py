@@ -89,7 +89,7 @@ def test_a_preempted_request_recomputes_only_what_was_overwritten():
     work = Workload.of([0.0, 0.0], [15, 15], [12, 12])
     hw = Hardware("tiny", AFFINE, 40, 4, 10)
     runs = [
-        simulate(work, Fleet(replace(hw, keeps_preempted_kv=keeps)), vllm_v1(40, 4), check=True)
+        simulate(work, Fleet.identical(replace(hw, keeps_preempted_kv=keeps)), vllm_v1(40, 4), check=True)
         for keeps in (False, True)
     ]
     assert [run.preemptions.tolist() for run in runs] == [[0, 1], [0, 1]]
@@ -102,7 +102,10 @@ def test_retention_saves_the_same_work_for_every_policy():
     """Claim: a policy that knows nothing of retention recomputes less too: by hand, as above, prompts in one piece."""
     work = Workload.of([0.0, 0.0], [15, 15], [12, 12])
     hw = Hardware("tiny", AFFINE, 40, 4, 10)
-    runs = [simulate(work, Fleet(replace(hw, keeps_preempted_kv=keeps)), vllm_v0(), check=True) for keeps in (0, 1)]
+    runs = [
+        simulate(work, Fleet.identical(replace(hw, keeps_preempted_kv=keeps)), vllm_v0(), check=True)
+        for keeps in (0, 1)
+    ]
     assert runs[1].preemptions.tolist() == [0, 1]
     saved = runs[0].completion_s[1] - runs[1].completion_s[1]
     assert saved == pytest.approx(10 * AFFINE.prompt_token_s)
@@ -113,7 +116,7 @@ def test_retention_saves_the_same_work_for_every_policy():
 def test_retention_keeps_the_law_and_the_books(seed, block, budget):
     """Claim: with retention, epochs equal single iterations, and the queue of free blocks equals the ledger's count."""
     rng = np.random.default_rng(seed)
-    fleet = Fleet(Hardware("tight", AFFINE, int(rng.integers(420, 900)), 20, block, keeps_preempted_kv=True))
+    fleet = Fleet.identical(Hardware("tight", AFFINE, int(rng.integers(420, 900)), 20, block, keeps_preempted_kv=True))
     workload = random_workload(seed)
     assert_exact(workload, fleet, vllm_v1(budget, 10))
     simulate(workload, fleet, vllm_v1(budget, 10), check=True)
@@ -128,7 +131,7 @@ def test_reusing_what_is_not_retained_is_refused(keeps):
         return Plan((Chunk(next(iter(view.waiting)), 5, 0, 0, 10),)) if view.waiting else Plan()
 
     with pytest.raises(PlanError, match="cannot reuse 10 tokens"):
-        simulate(Workload.of([0.0], [15], [3]), Fleet(hw), Policy("greedy", batch))
+        simulate(Workload.of([0.0], [15], [3]), Fleet.identical(hw), Policy("greedy", batch))
 
 
 def readmitting(chunk):
@@ -153,7 +156,7 @@ def readmitting(chunk):
     return Policy("readmitting", returning)
 
 
-RETAINING = Fleet(Hardware("tiny", AFFINE, 400, 4, 4, keeps_preempted_kv=True))
+RETAINING = Fleet.identical(Hardware("tiny", AFFINE, 400, 4, 4, keeps_preempted_kv=True))
 
 
 @pytest.mark.parametrize(

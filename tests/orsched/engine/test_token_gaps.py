@@ -27,7 +27,7 @@ def test_gaps_add_up_to_the_requests_and_do_not_depend_on_the_epochs(name, servi
     """Claim: there is one gap per output token after the first, together they are all requests' time from first token
     to completion, and forcing epochs of length one gives the same gaps."""
     workload = random_workload(seed)
-    fleet = Fleet(tight_hardware(service, seed, 16), size)
+    fleet = Fleet.identical(tight_hardware(service, seed, 16), size)
     policy = build(name, workload, fleet)
     if policy is None:
         return
@@ -44,7 +44,9 @@ def test_gaps_add_up_to_the_requests_and_do_not_depend_on_the_epochs(name, servi
 def test_quantiles_are_those_of_the_spread_out_gaps(policy, seed, share):
     """Claim: the bisection returns numpy's inverted_cdf quantile of the individual gaps, preemptions included."""
     workload = random_workload(seed)
-    gaps = simulate(workload, Fleet(tight_hardware(Affine(0.01, 1e-4, 1e-5, 1e-7), seed, 16)), policy, token_gaps=True)
+    gaps = simulate(
+        workload, Fleet.identical(tight_hardware(Affine(0.01, 1e-4, 1e-5, 1e-7), seed, 16)), policy, token_gaps=True
+    )
     every = spread(gaps.token_gaps)
     expected = np.quantile(every, share, method="inverted_cdf")
     assert gaps.token_gaps.quantile_s(share) == pytest.approx(expected, rel=1e-6)
@@ -53,7 +55,7 @@ def test_quantiles_are_those_of_the_spread_out_gaps(policy, seed, share):
 def test_a_stall_behind_a_prefill_is_a_long_gap():
     """Claim: unit iterations, vLLM v0; the request decoding while another is prefilled has one gap of two."""
     unit = Hardware("unit", Affine(1.0, 0.0, 0.0, 0.0), 1000)
-    run = simulate(Workload.of([0.0, 2.5], [10, 10], [6, 1]), Fleet(unit), vllm_v0(), token_gaps=True)
+    run = simulate(Workload.of([0.0, 2.5], [10, 10], [6, 1]), Fleet.identical(unit), vllm_v0(), token_gaps=True)
     assert spread(run.token_gaps).tolist() == pytest.approx([1, 1, 1, 1, 2])
 
 

@@ -13,7 +13,7 @@ from orsched.fleet import Fleet
 from orsched.service import Affine
 from orsched.workloads import Workload, workload
 
-FLEET = Fleet(Hardware("test", Affine(0.01, 1e-5, 1e-4, 1e-7), kv_capacity_tokens=100_000))
+FLEET = Fleet.identical(Hardware("test", Affine(0.01, 1e-5, 1e-4, 1e-7), kv_capacity_tokens=100_000))
 
 
 @st.composite
