@@ -36,6 +36,10 @@ def subject(workload: Workload, fleet: Fleet) -> str:
 
 def fleet_subject(fleet: Fleet) -> str:
     """Identify a fleet: its name and a digest of everything that decides iteration times and limits."""
-    hw = fleet.hardware
-    facts = (hw.service, hw.kv_capacity_tokens, hw.max_num_seqs, hw.block_tokens, hw.keeps_preempted_kv, fleet.size)
-    return f"{fleet.name} {hashlib.blake2b(repr(facts).encode(), digest_size=4).hexdigest()}"
+    kinds = [(kind.hardware, kind.size) for kind in fleet.by_hardware()]
+    facts = [
+        (hw.service, hw.kv_capacity_tokens, hw.max_num_seqs, hw.block_tokens, hw.keeps_preempted_kv, size)
+        for hw, size in kinds
+    ]
+    digest = hashlib.blake2b(repr(facts[0] if len(facts) == 1 else facts).encode(), digest_size=4)
+    return f"{fleet.name} {digest.hexdigest()}"

@@ -8,7 +8,7 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 
-from orsched.checks import has_control, is_whole, shown
+from orsched.checks import check_number, has_control, is_whole, shown
 from orsched.errors import InputError, unknown_name
 from orsched.service import ServiceModel
 
@@ -62,6 +62,9 @@ class Hardware:
         Whether the KV blocks of a preempted request stay cached until somebody takes them, so that it recomputes only
         what was lost (vLLM's prefix caching). Blocks freed first are taken first, a request's last block before its
         first.
+    kv_bytes_per_token : float, optional
+        Bytes that one token of context takes when it is sent to another instance: of the whole instance, all its GPUs
+        together, KV heads that are copied counted once. None: not known, nothing can be sent.
     kind : str
         ``fitted``, ``measured``, ``datasheet``, ``theory`` or ``hypothetical``.
     source : str
@@ -89,6 +92,7 @@ class Hardware:
     max_num_seqs: int = 256
     block_tokens: int = 1
     keeps_preempted_kv: bool = False
+    kv_bytes_per_token: float | None = None
     kind: str = "hypothetical"
     source: str = ""
     notes: str = ""
@@ -109,6 +113,8 @@ class Hardware:
             raise InputError(
                 f"Hardware.block_tokens = {self.block_tokens} exceeds the KV capacity {self.kv_capacity_tokens}"
             )
+        if self.kv_bytes_per_token is not None:
+            check_number(self, "kv_bytes_per_token", above=True, unit="bytes")
 
 
 def hardware(model: str, device: str | None = None) -> Hardware:

@@ -79,6 +79,7 @@ def compose(model: ModelConfig, device: Chip, gpus: int) -> Hardware:
         kv_capacity_tokens=capacity,
         max_num_seqs=MAX_NUM_SEQS,
         block_tokens=BLOCK_TOKENS,
+        kv_bytes_per_token=model.kv_bytes_per_token,
         kind=device.kind,
         source=f"roofline of {model.name} ({model.source}) on {device.title}, whose values have their sources with it",
         notes=composed_notes(model, device, gpus),

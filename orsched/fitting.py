@@ -29,11 +29,12 @@ def require_fit(workload: Workload, fleet: Fleet) -> None:
     fits = _fits(workload, fleet)
     if not fits.all():
         row = int(np.argmin(fits))
+        smallest = _smallest(fleet)
         inputs, outputs = workload.input_tokens[row], workload.output_tokens[row]
         raise InputError(
             f"request {row} of {workload.name!r} (prompt {inputs}, output {outputs}) ends with "
-            f"{inputs + outputs - 1} KV tokens, an instance of {fleet.hardware.name} holds "
-            f"{usable_tokens(fleet.hardware)}: no policy completes it; drop such requests (--drop-oversized) "
+            f"{inputs + outputs - 1} KV tokens, an instance of {smallest.name} holds "
+            f"{usable_tokens(smallest)}: no policy completes it; drop such requests (--drop-oversized) "
             "or use hardware with more KV memory"
         )
 
@@ -62,4 +63,9 @@ def drop_oversized(workload: Workload, fleet: Fleet) -> Workload:
 
 def _fits(workload: Workload, fleet: Fleet) -> NDArray[np.bool_]:
     peak = workload.input_tokens + workload.output_tokens - 1
-    return np.asarray(peak <= usable_tokens(fleet.hardware))
+    return np.asarray(peak <= usable_tokens(_smallest(fleet)))
+
+
+def _smallest(fleet: Fleet) -> Hardware:
+    """The hardware with the least KV memory: a request may end up on any instance."""
+    return min((group.hardware for group in fleet.groups), key=usable_tokens)

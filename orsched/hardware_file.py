@@ -9,8 +9,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from orsched.catalogue import MOST_KV_TOKENS, FitError, Hardware
+from orsched.catalogue import MOST_KV_TOKENS, MOST_NAME, FitError, Hardware
 from orsched.checks import shown
+from orsched.devices import find_model
 from orsched.errors import InputError, unknown_name
 from orsched.service import Batch, PowerLaw, Scaling, ServiceModel
 from orsched.service.forms import service_model
@@ -66,6 +67,7 @@ class HardwareFile(_Part):
     max_num_seqs: int = Field(ge=1, le=MOST_SEQS)
     max_num_seqs_source: str = ""
     keeps_preempted_kv: bool = False
+    kv_bytes_per_token: float | None = Field(default=None, gt=0, le=MOST_NUMBER)
     tdp_w: float | None = Field(default=None, gt=0)
     cost: float | None = Field(default=None, gt=0)
     cost_unit: str = ""
@@ -117,6 +119,7 @@ def _hardware(table: HardwareFile) -> Hardware:
         max_num_seqs=table.max_num_seqs,
         block_tokens=table.block_tokens,
         keeps_preempted_kv=table.keeps_preempted_kv,
+        kv_bytes_per_token=_kv_bytes_per_token(table),
         kind=table.kind,
         source=table.source,
         notes=table.notes,
@@ -127,6 +130,14 @@ def _hardware(table: HardwareFile) -> Hardware:
         cost=table.cost,
         cost_unit=table.cost_unit,
     )
+
+
+def _kv_bytes_per_token(table: HardwareFile) -> float | None:
+    """Return what the file says; else what the shape of its model says (`ModelConfig.kv_bytes_per_token`), if known."""
+    if table.kv_bytes_per_token is not None:
+        return table.kv_bytes_per_token
+    model = find_model(table.model) if len(table.model) <= MOST_NAME else None
+    return None if model is None else model.kv_bytes_per_token
 
 
 def _ranges(given: Mapping[str, list[float]]) -> dict[str, tuple[float, float]]:

@@ -87,16 +87,18 @@ class KVLedger:
             f"{self.free_blocks} of {self.capacity_blocks} free; the policy must preempt or admit less"
         )
 
-    def check_integrity(self, cached: Iterable[tuple[int, int]]) -> None:
+    def check_integrity(self, cached: Iterable[tuple[int, int]], shared_blocks: int = 0) -> None:
         """Assert that the books agree with the requests.
 
         Parameters
         ----------
         cached : iterable of (request, tokens)
-            Every resident request and the KV tokens it has cached.
+            Every resident request and the KV tokens it has cached in blocks of its own.
+        shared_blocks : int
+            Blocks booked that belong to no request alone.
         """
         tokens_of = dict(cached)
         assert tokens_of.keys() == self.held.keys(), "residents and holders differ"
-        held = sum(max(self.held[r], self.blocks_for(t)) for r, t in tokens_of.items())
+        held = shared_blocks + sum(max(self.held[r], self.blocks_for(t)) for r, t in tokens_of.items())
         assert held == self.used_blocks, f"books say {self.used_blocks} blocks, requests hold {held}"
         assert 0 <= self.used_blocks <= self.capacity_blocks, "KV capacity exceeded"

@@ -119,9 +119,9 @@ def measure(run: Run, slo: SLO | None = None, *, skip: int = 0) -> dict[str, flo
     found["throughput_requests_per_s"] = len(run) / makespan_s
     found["output_throughput_tokens_per_s"] = float(run.output_tokens.sum()) / makespan_s
     found["effective_throughput_tokens_per_s"] = float(gaps.sum()) / makespan_s
-    busy_s, time_s = float(run.busy_s.sum()), len(run.busy_s) * makespan_s
+    busy_s, time_s = float(run.busy_s.sum()), float(run.on_s.sum())
     found["utilisation"] = busy_s / time_s
-    found["kv_utilisation"] = float(run.kv_token_s.sum()) / (time_s * run.kv_capacity_tokens)
+    found["kv_utilisation"] = float(run.kv_token_s.sum()) / float(run.on_s @ run.kv_capacity_tokens)
     if busy_s > 0:
         found["batch_mean"] = float(run.batch_s.sum()) / busy_s
     found["preemptions_per_request"] = float(run.preemptions[skip:].mean())

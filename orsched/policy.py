@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from orsched.checks import check_has, check_is, check_whole
+from orsched.checks import check_has, check_is, check_number, check_whole
+from orsched.engine.actions import Action, Routing
 from orsched.engine.plan import Plan
+from orsched.engine.pool import DECODERS
 from orsched.errors import InputError
 from orsched.prediction import Predictor
 
 if TYPE_CHECKING:
-    from orsched.engine.view import FleetView, InstanceView
+    from orsched.engine.fleet_view import FleetView
+    from orsched.engine.view import InstanceView
 
 
 A_PREDICTOR = "a predictor, which is a function of a workload and a generator with a name"
@@ -47,8 +50,32 @@ class Batcher(Protocol):
 class Router(Protocol):
     """Decides which instance serves a request."""
 
-    def __call__(self, view: FleetView, request: int, /) -> int:
-        """Return the instance's index."""
+    def __call__(self, view: FleetView, request: int, /) -> int | Routing | None:
+        """Return the instance's index, or a `Routing` that says more; None keeps the request for now."""
+        ...
+
+
+class Placer(Protocol):
+    """Decides where a finished prompt decodes."""
+
+    def __call__(self, view: FleetView, request: int, /) -> int | None:
+        """Return the instance's index; its own lets it stay, None lets it wait until something has changed."""
+        ...
+
+
+class Accepter(Protocol):
+    """Decides whether an instance takes a request that comes with its KV cache."""
+
+    def __call__(self, view: InstanceView, request: int, /) -> bool:
+        """Whether its KV cache may be sent now; asked between epochs. A refusal must hold while nobody leaves."""
+        ...
+
+
+class Controller(Protocol):
+    """Gives orders to the fleet at equal distances in time."""
+
+    def __call__(self, view: FleetView, /) -> Sequence[Action]:
+        """Return what to do."""
         ...
 
 
@@ -60,6 +87,14 @@ class LengthKey(Protocol):
         ...
 
 
+_PARTS = {
+    "batch": "a function of the view",
+    "route": "a function of the fleet's view and a request",
+    "place": "a function of the fleet's view and a request",
+    "accept": "a function of the view and a request",
+}
+
+
 def only_instance(view: FleetView, request: int, /) -> int:
     """Route to the one instance there is; a fleet of several needs a real router."""
     if view.size != 1:
@@ -68,6 +103,17 @@ def only_instance(view: FleetView, request: int, /) -> int:
             "give it one, for example policy.routed_by(policies.get_router('jsq'))"
         )
     return 0
+
+
+def least_kv_decoder(view: FleetView, request: int, /) -> int | None:
+    """Place on the decoding instance with the fewest cached KV tokens, ties to the lowest index."""
+    return view.least("resident tokens", view.resident_tokens, DECODERS, exact=view.kv_tokens)
+
+
+def fits_now(view: InstanceView, request: int, /) -> bool:
+    """Accept what fits beside a block to grow for everybody who runs here or is about to."""
+    room = view.free_blocks - len(view.running) - view.num_inbound
+    return view.blocks_for(view.arriving_tokens(request)) <= room
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +127,15 @@ class Policy:
     batch : Batcher
         Called at every decision epoch of an instance.
     route : Router
-        Called at every arrival.
+        Called at every arrival, and again for a request it has kept.
+    place : Placer
+        Called when a prompt is done on an instance of role `Role.PREFILL`.
+    accept : Accepter
+        Called for the first request that wants to come to an instance with its KV cache.
+    control : Controller, optional
+        Called every `control_every_s` seconds.
+    control_every_s : float, optional
+        Needed with `control`, and with nothing else.
     information : Information
         What it may know about output lengths; enforced by the view and printed in tables.
     num_classes : int
@@ -111,6 +165,10 @@ class Policy:
     name: str
     batch: Batcher
     route: Router = only_instance
+    place: Placer = least_kv_decoder
+    accept: Accepter = fits_now
+    control: Controller | None = None
+    control_every_s: float | None = None
     information: Information = Information.NONE
     num_classes: int = 1
     num_cohorts: int | None = None
@@ -122,8 +180,13 @@ class Policy:
 
     def __post_init__(self) -> None:
         check_is(self, "name", str)
-        for part, what in (("batch", "a function of the view"), ("route", "a function of the fleet's view")):
+        for part, what in _PARTS.items():
             check_has(self, part, what, "__call__")
+        if (self.control is None) != (self.control_every_s is None):
+            raise InputError(f"policy {self.name!r}: control and control_every_s belong together")
+        if self.control is not None:
+            check_has(self, "control", "a function of the fleet's view", "__call__")
+            check_number(self, "control_every_s", above=True, unit="seconds")
         check_is(self, "information", Information)
         check_whole(self, "num_classes", most=MOST_CLASSES)
         for part in ("classify", "order"):

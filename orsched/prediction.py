@@ -14,6 +14,18 @@ if TYPE_CHECKING:
     from orsched.workloads import Workload
 
 
+class Refresher(Protocol):
+    """Predicts again while a request's tokens are generated. Part of the environment, like the `Predictor`."""
+
+    def __call__(self, request: int, emitted_tokens: int, /) -> float:
+        """Return the predicted number of output tokens that `request` has still to emit; finite and >= 1.
+
+        `emitted_tokens` is what it has emitted so far, at least 0 and below its true length. The answer depends on
+        these two numbers alone, whatever was asked before: a run must not change with how often a policy looks.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Predictions:
     """Predicted output tokens of every request of a workload; arrays of shape ``(n,)``.
@@ -27,20 +39,26 @@ class Predictions:
     low, high : ndarray of int64
         Interval the predictor gives, ``1 <= low <= point <= high``. Whether the truth lies in it is the predictor's
         promise, and its documentation says whether it makes one.
+    refresher : Refresher, optional
+        What is predicted of a request that has emitted some tokens. None: the same number less these tokens.
     """
 
     point: Ints
     low: Ints
     high: Ints
+    refresher: Refresher | None = None
 
     @classmethod
-    def of(cls, point: Ints, low: Ints | None = None, high: Ints | None = None) -> Predictions:
+    def of(
+        cls, point: Ints, low: Ints | None = None, high: Ints | None = None, refresher: Refresher | None = None
+    ) -> Predictions:
         """Check and build; without an interval it is the point itself.
 
         Raises
         ------
         InputError
-            Naming the first row that violates ``1 <= low <= point <= high``, or columns of different length.
+            Naming the first row that violates ``1 <= low <= point <= high``, columns of different length, or a
+            refresher that is no function.
         """
         low = point if low is None else low
         high = point if high is None else high
@@ -57,7 +75,9 @@ class Predictions:
                 f"prediction of request {row}: low {least[row]}, point {middle[row]}, high {most[row]}; "
                 "need 1 <= low <= point <= high"
             )
-        return cls(*(column.astype(np.int64) for column in (middle, least, most)))
+        if refresher is not None and not callable(refresher):
+            raise InputError(f"predictions refresher = {refresher!r}: must be a function of a request and its tokens")
+        return cls(middle.astype(np.int64), least.astype(np.int64), most.astype(np.int64), refresher)
 
 
 class Predictor(Protocol):

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from orsched.engine.requests import Requests
-    from orsched.engine.stream import Stream
+    from orsched.engine.cluster import Cluster
     from orsched.fleet import Fleet
+    from orsched.fleet_log import FleetLog, FleetSamples
     from orsched.policy import Policy
     from orsched.workloads import Workload
 
@@ -53,17 +53,28 @@ class Run:
     preemptions : ndarray of int64
         Times it lost its KV cache and had to recompute it.
     instance : ndarray of int64
-        Where it ran.
+        Where it ran, last if in several places.
+    rejected : ndarray of int64
+        1 for those that were turned away: their times are NaN. 0 for all others.
+    restarts : ndarray of int64
+        Times the instance died that had started it.
+    migrations : ndarray of int64
+        Times it moved to another instance while it decoded; the hand-off of a finished prompt does not count.
     busy_s, batch_s, kv_token_s : ndarray of float64, shape (instances,)
         Integrals per instance: busy time (s), requests in the batch over time (request-seconds), resident KV over
         time (token-seconds).
     iterations : ndarray of int64, shape (instances,)
         Iterations run.
-    kv_capacity_tokens, max_num_seqs : int
-        Of each instance.
+    kv_capacity_tokens, max_num_seqs : ndarray of int64, shape (instances,)
+        What each holds.
+    on_s : ndarray of float64, shape (instances,)
+        Time for which each was switched on, starting and draining included, from the first arrival to the last
+        completion; seconds.
     energy_j : ndarray of float64, shape (instances,), optional
-        Energy of each instance from the first arrival to the last completion, idle time included, joules; None when
-        the hardware has no power law.
+        Energy of each instance for the time it was on, idle time included, joules; None when some hardware has no
+        power law.
+    log : FleetLog, optional
+        What happened to the fleet; run files do not hold it.
     token_gaps : TokenGaps, optional
         Gaps between output tokens, if `simulate` was asked for them.
     """
@@ -84,9 +95,14 @@ class Run:
     batch_s: Floats
     kv_token_s: Floats
     iterations: Ints
-    kv_capacity_tokens: int
-    max_num_seqs: int
+    kv_capacity_tokens: Ints
+    max_num_seqs: Ints
+    rejected: Ints
+    restarts: Ints
+    migrations: Ints
+    on_s: Floats
     energy_j: Floats | None = None
+    log: FleetLog | None = None
     token_gaps: TokenGaps | None = None
 
     @classmethod
@@ -95,14 +111,17 @@ class Run:
         workload: Workload,
         fleet: Fleet,
         policy: Policy,
-        requests: Requests,
-        streams: Sequence[Stream],
+        cluster: Cluster,
         token_gaps: TokenGaps | None,
+        samples: FleetSamples | None,
     ) -> Run:
         """Gather the columns of a finished simulation."""
-        totals = [stream.integrals for stream in streams]
+        requests, groups = cluster.requests, list(fleet.instances())
+        totals = [instance.stream.integrals for instance in cluster.instances]
         completion_s = np.array(requests.completion_s)
-        span_s = float(completion_s.max() - workload.arrival_s[0])
+        first_s = float(workload.arrival_s[0])
+        last_s = first_s if np.isnan(completion_s).all() else float(np.nanmax(completion_s))
+        on_s = cluster.lifecycle.on_s(first_s, last_s)
         return cls(
             policy=policy.name,
             information=policy.information.label,
@@ -120,9 +139,14 @@ class Run:
             batch_s=np.array([t.batch_s for t in totals]),
             kv_token_s=np.array([t.kv_token_s for t in totals]),
             iterations=np.array([t.iterations for t in totals]),
-            kv_capacity_tokens=fleet.hardware.kv_capacity_tokens,
-            max_num_seqs=fleet.hardware.max_num_seqs,
-            energy_j=_energy_j([t.energy_j(span_s) for t in totals]),
+            kv_capacity_tokens=np.array([group.hardware.kv_capacity_tokens for group in groups]),
+            max_num_seqs=np.array([group.hardware.max_num_seqs for group in groups]),
+            rejected=np.array(requests.rejected),
+            restarts=np.array(requests.restarts),
+            migrations=np.array(requests.migrations),
+            on_s=np.array(on_s),
+            energy_j=_energy_j([t.energy_j(on) for t, on in zip(totals, on_s, strict=True)]),
+            log=cluster.log(samples),
             token_gaps=token_gaps,
         )
 
@@ -158,7 +182,7 @@ class Run:
     @property
     def makespan_s(self) -> float:
         """First arrival to last completion."""
-        return float(self.completion_s.max() - self.arrival_s[0])
+        return float(np.nanmax(self.completion_s) - self.arrival_s[0])
 
     def summary(self) -> str:
         """The run in a few lines: who served what, and the main metrics with their units."""
@@ -188,6 +212,9 @@ class Run:
                 "output_tokens": self.output_tokens,
                 "preemptions": self.preemptions,
                 "instance": self.instance,
+                "rejected": self.rejected,
+                "restarts": self.restarts,
+                "migrations": self.migrations,
             }
         )
 

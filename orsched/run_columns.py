@@ -15,8 +15,8 @@ from orsched.run import Run
 
 Columns = dict[str, NDArray[Any]]
 
-VERSION = 2
-"""Of the header. Version 1 had no energy; it is still read."""
+VERSION = 3
+"""Of the header. Version 1 had no energy, version 2 no fleets of several kinds; both are still read."""
 
 REQUEST_COLUMNS = {
     "arrival_s": "float64",
@@ -27,10 +27,24 @@ REQUEST_COLUMNS = {
     "completion_s": "float64",
     "preemptions": "int64",
     "instance": "int64",
+    "rejected": "int64",
+    "restarts": "int64",
+    "migrations": "int64",
 }
 """One row per request: names, types, order. A time that never came is NaN."""
 
-INSTANCE_COLUMNS = {"busy_s": "float64", "batch_s": "float64", "kv_token_s": "float64", "iterations": "int64"}
+FLEET_COLUMNS = ("rejected", "restarts", "migrations")
+"""Those that came with version 3; zero in files from before."""
+
+INSTANCE_COLUMNS = {
+    "busy_s": "float64",
+    "batch_s": "float64",
+    "kv_token_s": "float64",
+    "iterations": "int64",
+    "kv_capacity_tokens": "int64",
+    "max_num_seqs": "int64",
+    "on_s": "float64",
+}
 """One number per instance."""
 
 OPTIONAL_COLUMNS = {"energy_j": "float64"}
@@ -38,13 +52,14 @@ OPTIONAL_COLUMNS = {"energy_j": "float64"}
 
 TEXTS = ("policy", "information", "workload", "fleet")
 COUNTS = ("kv_capacity_tokens", "max_num_seqs")
-SCALARS = (*TEXTS, *COUNTS)
-NOT_KEPT = ("token_gaps",)
-"""What a file does not hold: the iterations' own record, longer than the requests'."""
+"""At least one for every instance; before version 3 one number for all."""
+NOT_KEPT = ("token_gaps", "log")
+"""What a file does not hold: the records of iterations and of the fleet."""
 
-assert {f.name for f in fields(Run)} == {*REQUEST_COLUMNS, *INSTANCE_COLUMNS, *OPTIONAL_COLUMNS, *SCALARS, *NOT_KEPT}
+_KEPT = {*REQUEST_COLUMNS, *INSTANCE_COLUMNS, *OPTIONAL_COLUMNS, *TEXTS}
+assert {f.name for f in fields(Run)} == _KEPT | set(NOT_KEPT)
 
-_LEAST = {"input_tokens": 1, "output_tokens": 1, "preemptions": 0, "instance": 0}
+_LEAST = {"input_tokens": 1, "output_tokens": 1} | dict.fromkeys(("preemptions", "instance", *FLEET_COLUMNS), 0)
 _LIFE = ("arrival_s", "first_scheduled_s", "first_token_s", "completion_s")
 
 
@@ -55,13 +70,36 @@ def request_columns(run: Run) -> Columns:
 
 def header_text(run: Run) -> str:
     """Write everything else as one line of JSON; floats survive exactly."""
-    scalars = {name: getattr(run, name) for name in SCALARS}
+    scalars = {name: getattr(run, name) for name in TEXTS}
     arrays = {name: getattr(run, name).tolist() for name in INSTANCE_COLUMNS}
     optional = {name: None if (v := getattr(run, name)) is None else v.tolist() for name in OPTIONAL_COLUMNS}
     return json.dumps({"version": VERSION, **scalars, **arrays, **optional}, allow_nan=False)
 
 
-def build_run(header: str, columns: Columns) -> Run:
+def read_header(text: str) -> dict[str, Any]:
+    """Parse a header and check its version, which stays in it.
+
+    Raises
+    ------
+    InputError
+        When it is no header.
+    """
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        raise InputError("the header is not JSON") from None
+    version = found.get("version") if isinstance(found, dict) else None
+    if type(version) is not int or not 1 <= version <= VERSION:
+        raise InputError(f"the header is not of version 1 to {VERSION}")
+    return dict(found)
+
+
+def columns_of(header: dict[str, Any]) -> dict[str, str]:
+    """Names and types of the columns of the requests that belong to a header."""
+    return {name: kind for name, kind in REQUEST_COLUMNS.items() if header["version"] >= 3 or name not in FLEET_COLUMNS}
+
+
+def build_run(header: dict[str, Any], columns: Columns) -> Run:
     """Put a run together from what was read, and check all of it.
 
     Raises
@@ -69,28 +107,23 @@ def build_run(header: str, columns: Columns) -> Run:
     InputError
         Naming the field or the column and row that cannot be right.
     """
-    try:
-        found = json.loads(header)
-    except (ValueError, RecursionError):
-        raise InputError("the header is not JSON") from None
-    version = found.pop("version", None) if isinstance(found, dict) else None
-    if type(version) is not int or not 1 <= version <= VERSION:
-        raise InputError(f"the header is not of version 1 to {VERSION}")
-    if version == 1:
-        for name in OPTIONAL_COLUMNS:
-            if name in found:
-                raise InputError(f"header field {name!r} is unknown in version 1")
-        found |= dict.fromkeys(OPTIONAL_COLUMNS)
-    known = {*SCALARS, *INSTANCE_COLUMNS, *OPTIONAL_COLUMNS}
+    found = dict(header)
+    version = found.pop("version")
+    if version < 3:
+        found, columns = (
+            _modern(version, found),
+            columns | {name: np.zeros(len(columns["arrival_s"]), dtype=np.int64) for name in FLEET_COLUMNS},
+        )
+    known = {*TEXTS, *INSTANCE_COLUMNS, *OPTIONAL_COLUMNS}
     if found.keys() != known:
         raise InputError(f"header fields {sorted(found.keys() ^ known)} are missing or unknown")
     for name in TEXTS:
         if not isinstance(found[name], str):
             raise InputError(f"header field {name!r} = {found[name]!r}: must be a text")
-    for name in COUNTS:
-        if type(found[name]) is not int or found[name] < 1:
-            raise InputError(f"header field {name!r} = {found[name]!r}: must be a whole number >= 1")
     arrays = {name: _array(name, found[name], kind) for name, kind in INSTANCE_COLUMNS.items()}
+    for name in COUNTS:
+        if (arrays[name] < 1).any():
+            raise InputError(f"header field {name!r}: every number must be a whole number >= 1")
     arrays |= {
         name: _array(name, found[name], kind) for name, kind in OPTIONAL_COLUMNS.items() if found[name] is not None
     }
@@ -98,8 +131,29 @@ def build_run(header: str, columns: Columns) -> Run:
     if len(sizes) != 1:
         raise InputError(f"header fields {list(arrays)} differ in length")
     _check_requests(columns, sizes.pop())
-    values: dict[str, Any] = {name: found[name] for name in SCALARS} | arrays | columns
+    if version < 3:
+        arrays["on_s"] = np.full_like(arrays["busy_s"], np.nanmax(columns["completion_s"]) - columns["arrival_s"][0])
+    values: dict[str, Any] = {name: found[name] for name in TEXTS} | arrays | columns
     return Run(**values)
+
+
+def _modern(version: int, found: dict[str, Any]) -> dict[str, Any]:
+    """The header of a run before version 3, as it would be written now: identical instances that were always on."""
+    newer = {"on_s"} | (set(OPTIONAL_COLUMNS) if version == 1 else set())
+    for name in sorted(newer & found.keys()):
+        raise InputError(f"header field {name!r} is unknown in version {version}")
+    for name in COUNTS:
+        if type(found.get(name)) is not int or found[name] < 1:
+            raise InputError(f"header field {name!r} = {found.get(name)!r}: must be a whole number >= 1")
+    size = len(found["busy_s"]) if isinstance(found.get("busy_s"), list) else 1
+    return (
+        found
+        | dict.fromkeys(newer & set(OPTIONAL_COLUMNS))
+        | {
+            **{name: [found[name]] * size for name in COUNTS},
+            "on_s": [0.0] * size,
+        }
+    )
 
 
 def _array(name: str, values: object, kind: str) -> NDArray[Any]:

@@ -11,13 +11,14 @@ import csv
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from orsched.atomic import replacing
 from orsched.errors import InputError
 from orsched.run import Run
-from orsched.run_columns import REQUEST_COLUMNS, Columns, build_run, header_text, request_columns
+from orsched.run_columns import Columns, build_run, columns_of, header_text, read_header, request_columns
 
 MAX_REQUESTS = 50_000_000
 MAX_HEADER_BYTES = 64 * 2**20
@@ -65,7 +66,9 @@ def load_run(path: str | Path) -> Run:
         with its row, more than `MAX_REQUESTS` requests.
     """
     source = Path(path)
-    read = _read_parquet if _suffix(source) == ".parquet" else _read_csv
+    read: Callable[[Path], tuple[dict[str, Any], Columns]] = (
+        _read_parquet if _suffix(source) == ".parquet" else _read_csv
+    )
     try:
         return build_run(*read(source))
     except InputError as error:
@@ -98,7 +101,7 @@ def _write_csv(path: Path, header: str, columns: Columns) -> None:
         rows.writerows(zip(*(values.tolist() for values in columns.values()), strict=True))
 
 
-def _read_parquet(path: Path) -> tuple[str, Columns]:
+def _read_parquet(path: Path) -> tuple[dict[str, Any], Columns]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -106,37 +109,39 @@ def _read_parquet(path: Path) -> tuple[str, Columns]:
     try:
         with pq.ParquetFile(path, thrift_string_size_limit=4 * MAX_HEADER_BYTES) as file:
             schema = file.schema_arrow
-            header = (schema.metadata or {}).get(_KEY.encode(), b"")
-            _check_shape({f.name: names.get(f.type, str(f.type)) for f in schema}, file.metadata.num_rows)
+            header = read_header((schema.metadata or {}).get(_KEY.encode(), b"").decode())
+            kinds = columns_of(header)
+            _check_shape({f.name: names.get(f.type, str(f.type)) for f in schema}, kinds, file.metadata.num_rows)
             table = file.read()
     except pa.ArrowException as error:
         raise InputError(f"not a Parquet file: {error}") from None
-    for name in REQUEST_COLUMNS:
+    for name in kinds:
         if table[name].null_count:
             raise InputError(f"column {name!r} has {table[name].null_count} nulls")
-    return header.decode(), {name: table[name].to_numpy() for name in REQUEST_COLUMNS}
+    return header, {name: table[name].to_numpy() for name in kinds}
 
 
-def _read_csv(path: Path) -> tuple[str, Columns]:
+def _read_csv(path: Path) -> tuple[dict[str, Any], Columns]:
     start = f"# {_KEY} "
     with path.open(encoding="utf-8", newline="") as file:
-        header = file.readline(MAX_HEADER_BYTES)
-        if not header.startswith(start):
+        first = file.readline(MAX_HEADER_BYTES)
+        if not first.startswith(start):
             raise InputError(f"the first line does not start with {start!r}")
+        header = read_header(first[len(start) :])
+        kinds = columns_of(header)
         reader = csv.reader(file)
         names = next(reader, [])
         rows = list(islice(reader, MAX_REQUESTS + 1))
-    _check_shape({name: REQUEST_COLUMNS.get(name, "") for name in names}, len(rows))
+    _check_shape({name: kinds.get(name, "") for name in names}, kinds, len(rows))
     cells = dict(zip(names, zip(*rows, strict=True) if rows else [()] * len(names), strict=True))
-    columns = {n: np.array([_PARSE[k](cell) for cell in cells[n]], k) for n, k in REQUEST_COLUMNS.items()}
-    return header[len(start) :], columns
+    return header, {n: np.array([_PARSE[k](cell) for cell in cells[n]], k) for n, k in kinds.items()}
 
 
-def _check_shape(found: dict[str, str], rows: int) -> None:
-    wrong = {name: found.get(name) for name, kind in REQUEST_COLUMNS.items() if found.get(name) != kind}
-    extra = sorted(found.keys() - REQUEST_COLUMNS)
+def _check_shape(found: dict[str, str], kinds: dict[str, str], rows: int) -> None:
+    wrong = {name: found.get(name) for name, kind in kinds.items() if found.get(name) != kind}
+    extra = sorted(found.keys() - kinds)
     if wrong or extra:
-        problems = [f"{n!r} is {k or 'missing'}, must be {REQUEST_COLUMNS[n]}" for n, k in wrong.items()]
+        problems = [f"{n!r} is {k or 'missing'}, must be {kinds[n]}" for n, k in wrong.items()]
         problems += [f"{n!r} is unknown" for n in extra]
         raise InputError(f"column {'; column '.join(problems)}")
     if rows > MAX_REQUESTS:

@@ -91,8 +91,12 @@ class GoodputProgramme:
             seats += most_iterations(fleet) * fleet.hardware.max_num_seqs
             minorant = next(m for m in chunk_minorants(fleet.hardware, self._least) if m.base_s >= 0)
             best = {name: min(best[name], one) for name, one in coefficients(minorant).items()}
-        prompts = sum(unit["prompt"] for unit in self._units)
-        work = sum(unit[name] * best[name] for unit in self._units for name in FLOWS)
+        offered = [
+            {name: float(rates.rate_per_s @ need) for name, need in needs.items()}
+            for rates, needs in zip(self._rates, self._needs, strict=True)
+        ]
+        prompts = sum(one["prompt"] for one in offered)
+        work = sum(one[name] * best[name] for one in offered for name in FLOWS)
         requests = sum(rates.total_per_s for rates in self._rates)
         instances = sum(fleet.size for fleet in self.fleets)
         time = instances / work if work > 0 else math.inf

@@ -39,13 +39,17 @@ class MeanTpotProgramme(GoodputProgramme):
 
     def _more_rows(self) -> None:
         mixtures = [standalone(chunk_minorants(fleet.hardware, self._least)) for fleet in self.fleets]
-        tighter = [frozenset(k for k, t in enumerate(self.tiers) if t.tpot_s <= s.tpot_s) for s in self.tiers]
-        alone = [frozenset({k}) for k in range(len(self.tiers))]
-        for group in dict.fromkeys([*tighter, *alone]):
+        for group in self._groups(range(len(self.tiers))):
             for turn in range(max(map(len, mixtures))):
                 chosen = [mine[min(turn, len(mine) - 1)] for mine in mixtures]
                 for price in _PRICES:
                     self._price_row(group, price, chosen)
+
+    def _groups(self, members: Sequence[int]) -> list[frozenset[int]]:
+        """Each of the tiers alone, and those with a certain TPOT limit or a tighter one."""
+        limits = {k: self.tiers[k].tpot_s for k in members}
+        tighter = [frozenset(k for k in members if limits[k] <= limit) for limit in limits.values()]
+        return list(dict.fromkeys([*tighter, *(frozenset({k}) for k in members)]))
 
     def _price_row(self, group: frozenset[int], price: float, chosen: Sequence[Minorant]) -> None:
         terms: dict[int, float] = {}
@@ -57,10 +61,21 @@ class MeanTpotProgramme(GoodputProgramme):
                 if k in group:
                     worth[:2] = self._chord(k, minorant, hw.max_num_seqs, price)
                     worth[0] -= tier.tpot_s
+                    worth[2:] = self._prefill_worth_s(k, minorant, hw.max_num_seqs, price)
                 terms |= {flow[name]: self._units[k][name] * one for name, one in zip(FLOWS, worth, strict=True)}
+        for k in group:
+            terms |= self._further_time(k)
         instances = sum(fleet.size for fleet in self.fleets)
         names = ", ".join(self.tiers[k].name for k in sorted(group))
         self._draft.row(f"decode time of {names} at price {price:g}", terms, high=price * instances)
+
+    def _prefill_worth_s(self, k: int, minorant: Minorant, most: int, price: float) -> tuple[float, float]:
+        """Worth of a prompt token and of its attention, for a tier of the group: prefills are other work."""
+        return price * minorant.prompt_token_s, price * minorant.chunk_attention_s
+
+    def _further_time(self, k: int) -> dict[int, float]:
+        """Time that a tier of the group has beside ``TPOT_k`` per decode, negative, as terms of the row: none."""
+        return {}
 
     def _chord(self, k: int, minorant: Minorant, most: int, price: float) -> tuple[float, float]:
         """Worth of a decode and of a token read, on the chord."""
@@ -128,7 +143,8 @@ def mean_tpot_goodput_bound(
     >>> from orsched import Hardware
     >>> from orsched.service import Affine
     >>> gpu = Hardware("gpu", Affine(0.012, 60e-6, 50e-6, 0.12e-6), kv_capacity_tokens=100_000)
-    >>> found = mean_tpot_goodput_bound([Tier("chat", 0.02, (ClassRate(1.0, 500, 250),))], [Fleet.identical(gpu)], scaled=True)
+    >>> tiers = [Tier("chat", 0.02, (ClassRate(1.0, 500, 250),))]
+    >>> found = mean_tpot_goodput_bound(tiers, [Fleet.identical(gpu)], scaled=True)
     >>> round(found.bound.value, 2), found.bound.certified
     (9.33, True)
     """

@@ -11,7 +11,7 @@ from fluid.pathwise.critical_path import CriticalPaths
 from fluid.pathwise.pace import Part
 from fluid.planning import TOLERANCE
 from orsched.fleet import Fleet
-from orsched.request import SLO
+from orsched.objectives import Objectives
 from orsched.work import Floats, Ints
 from orsched.workloads import Workload
 
@@ -49,8 +49,8 @@ class Deadlines:
     possible: NDArray[np.bool_]
 
     @classmethod
-    def first_token(cls, workload: Workload, fleet: Fleet, paths: CriticalPaths, ttft_s: float) -> Deadlines:
-        """First token within `ttft_s` of the arrival."""
+    def first_token(cls, workload: Workload, fleet: Fleet, paths: CriticalPaths, ttft_s: float | Floats) -> Deadlines:
+        """First token within `ttft_s` of the arrival: one limit for all, or one for each request."""
         limit = _enlarged(workload, np.full(len(workload), ttft_s))
         possible = paths.prefill_s <= limit
         return cls(workload, fleet, np.ones_like(workload.output_tokens), limit, (("prefill", limit),), possible)
@@ -63,17 +63,41 @@ class Deadlines:
         return cls(workload, fleet, workload.output_tokens, limit, (("all", limit),), possible)
 
     @classmethod
-    def objective(cls, workload: Workload, fleet: Fleet, paths: CriticalPaths, slo: SLO) -> Deadlines:
+    def objective(cls, workload: Workload, fleet: Fleet, paths: CriticalPaths, objectives: Objectives) -> Deadlines:
         """First token within ``ttft_s``, and the other ``o - 1`` within ``(o - 1) tpot_s`` after it.
 
-        That is the objective as `orsched.metrics.measure` tests it: the *mean* time per output token. A
+        That is the objective as `orsched.scoring.mean_tpot` tests it: the *mean* time per output token. A
         request with one token has no second leg.
         """
-        first = _enlarged(workload, np.full(len(workload), slo.ttft_s))
-        rest = _enlarged(workload, slo.tpot_s * workload.work.decode_iterations.astype(float))
+        first = _enlarged(workload, objectives.ttft_s)
+        rest = _enlarged(workload, objectives.tpot_s * workload.work.decode_iterations.astype(float))
         possible = (paths.prefill_s <= first) & (paths.decode_s <= rest)
         legs: tuple[tuple[Part, Floats], ...] = (("prefill", first), ("decode", rest))
         return cls(workload, fleet, workload.output_tokens, first + rest, legs, possible)
+
+    @classmethod
+    def whole_life(cls, workload: Workload, fleet: Fleet, paths: CriticalPaths, objectives: Objectives) -> Deadlines:
+        """First token within ``ttft_s`` of the arrival, all ``o`` within ``ttft_s + (o - 1) tpot_s`` of it.
+
+        Whoever keeps cumulative deadlines does (`orsched.scoring.deadlines`): they are two of them. So does whoever
+        keeps the objective on average. The life is one leg.
+        """
+        first = _enlarged(workload, objectives.ttft_s)
+        whole = _enlarged(workload, objectives.life_s(workload.output_tokens))
+        possible = (paths.prefill_s <= first) & (paths.latency_s <= whole)
+        return cls(workload, fleet, workload.output_tokens, whole, (("all", whole),), possible)
+
+    @classmethod
+    def two_legs(cls, workload: Workload, fleet: Fleet, paths: CriticalPaths, objectives: Objectives) -> Deadlines:
+        """The same as two legs: up to the first token, and the rest, which starts when the prompt is done at best.
+
+        The first token takes at least the critical path of the prefill, so the rest has what is left of the whole life.
+        Neither form dominates: paced work falls with a common limit, and with a larger one.
+        """
+        one = cls.whole_life(workload, fleet, paths, objectives)
+        first = _enlarged(workload, objectives.ttft_s)
+        legs: tuple[tuple[Part, Floats], ...] = (("prefill", first), ("decode", one.limit_s - paths.prefill_s))
+        return cls(workload, fleet, workload.output_tokens, one.limit_s, legs, one.possible)
 
     @property
     def due_s(self) -> Floats:

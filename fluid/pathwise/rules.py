@@ -39,7 +39,12 @@ def _rules(minorant: Minorant, reaches: Sequence[float]) -> list[Rule]:
     return shared + [Relay(minorant, *rest) for rest in product(_SLOTS, _TRIMS, reaches, _WORTHS)]
 
 
+def sample_rows(workload: Workload) -> tuple[int, int]:
+    """Bounds of at most `SAMPLE` consecutive rows in the middle."""
+    start = max(0, (len(workload) - SAMPLE) // 2)
+    return start, min(len(workload), start + SAMPLE)
+
+
 def sample_of(workload: Workload) -> Workload:
     """Take at most `SAMPLE` consecutive requests from the middle."""
-    start = max(0, (len(workload) - SAMPLE) // 2)
-    return workload.slice(start, min(len(workload), start + SAMPLE))
+    return workload.slice(*sample_rows(workload))

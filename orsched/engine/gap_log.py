@@ -1,4 +1,4 @@
-"""Records the gaps between output tokens of one instance, epoch by epoch."""
+"""Records the gaps between output tokens, epoch by epoch."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ import numpy as np
 from orsched.token_gaps import TokenGaps
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from orsched.engine.cohort import Cohort
     from orsched.service import PiecewiseLinear
 
@@ -39,6 +37,14 @@ class GapLog:
     def recomputed(self, request: int, end_s: float) -> None:
         """`request` was preempted earlier, has recomputed its KV cache and emitted its next token."""
         self._rows.extend((end_s - self._preempted.pop(request), 0.0, 1.0, 1.0))
+
+    def parked(self, request: int, end_s: float) -> None:
+        """`request` emitted a token at the end of its prompt, and its next one will come elsewhere."""
+        self._preempted[request] = end_s
+
+    def resumed(self, cohort: Cohort, request: int) -> None:
+        """`request` has come with its KV cache and now decodes in `cohort`."""
+        self.joined(cohort, request, self._preempted.pop(request))
 
     def preempted(self, cohort: Cohort, request: int) -> None:
         """`request` leaves `cohort`; its next token will come after a recomputation."""
@@ -81,8 +87,7 @@ class GapLog:
         if members > len(new):
             self._rows.extend((end_s - self._last_s[cohort], 0.0, 1.0, members - len(new)))
 
-    @staticmethod
-    def collect(logs: Iterable[GapLog]) -> TokenGaps:
-        """The gaps of several instances together."""
-        rows = np.concatenate([np.array(log._rows) for log in logs]).reshape(-1, 4)
+    def collect(self) -> TokenGaps:
+        """All gaps."""
+        rows = np.array(self._rows).reshape(-1, 4)
         return TokenGaps(*(np.ascontiguousarray(column) for column in rows.T))

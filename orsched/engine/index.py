@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterable
 from heapq import heapify, heappop, heappush
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from orsched.engine.instance import Instance
 
 
 class LeastIndex:
@@ -15,44 +12,38 @@ class LeastIndex:
 
     Each change costs one push; the heap is rebuilt when stale entries outnumber the instances, so both
     memory and the amortised cost per change stay O(log fleet) and O(fleet).
+
+    Parameters
+    ----------
+    size : int
+        Instances of the fleet.
+    value : callable
+        Value of an instance when it was last changed; infinite for one that is not to be found.
+    changed : set of int
+        Instances that have changed since the last question; everybody who asks empties it. Holds all of them at first.
     """
 
-    __slots__ = ("_heap", "_values")
+    __slots__ = ("_changed", "_heap", "_value", "_values")
 
-    def __init__(self, values: Sequence[int]) -> None:
-        self._values = list(values)
-        self._heap = [(value, i) for i, value in enumerate(values)]
-        heapify(self._heap)
+    def __init__(self, size: int, value: Callable[[int], float], changed: set[int]) -> None:
+        self._values = [math.inf] * size
+        self._heap: list[tuple[float, int]] = []
+        self._value = value
+        self._changed = changed
+        changed.update(range(size))
 
-    @classmethod
-    def over(cls, instances: Sequence[Instance], quantity: str) -> LeastIndex:
-        """Index an integer attribute of the instances and keep it current through their `watchers`."""
-        index = cls([getattr(instance, quantity) for instance in instances])
-        for instance in instances:
-            instance.watchers.append((quantity, index.update))
-        return index
-
-    def update(self, instance: int, value: int) -> None:
-        """Record the new value of an instance."""
-        if self._values[instance] == value:
-            return
-        self._values[instance] = value
-        heappush(self._heap, (value, instance))
-        if len(self._heap) > 2 * len(self._values) + 16:
-            self._heap = [(v, i) for i, v in enumerate(self._values)]
-            heapify(self._heap)
-
-    def least(self, exact: Callable[[int], int] | None = None) -> int:
-        """Instance with the least value, ties to the lowest index.
+    def least(self, exact: Callable[[int], float] | None = None) -> int | None:
+        """Instance with the least value, ties to the lowest index; None when all are infinite.
 
         Parameters
         ----------
         exact : callable, optional
-            True value of an instance, never below the indexed one; without it the indexed values are exact.
+            True value of an instance, never below the one at its last change; without it these are exact.
         """
+        self._refresh()
         heap, values = self._heap, self._values
-        seen: list[tuple[int, int]] = []
-        best: tuple[int, int] | None = None
+        seen: list[tuple[float, int]] = []
+        best: tuple[float, int] | None = None
         while heap:
             value, instance = heap[0]
             if best is not None and (value, instance) > best:
@@ -63,12 +54,27 @@ class LeastIndex:
             if exact is None:
                 return instance
             entry = heappop(heap)
-            if entry not in seen:
+            if not seen or entry != seen[-1]:
                 seen.append(entry)
                 candidate = (exact(instance), instance)
                 if best is None or candidate < best:
                     best = candidate
-        for entry in seen:
-            heappush(heap, entry)
-        assert best is not None
-        return best[1]
+        self._restore(seen)
+        return None if best is None else best[1]
+
+    def _refresh(self) -> None:
+        heap, values, value_of = self._heap, self._values, self._value
+        for instance in self._changed:
+            value = value_of(instance)
+            if value != values[instance]:
+                values[instance] = value
+                if value < math.inf:
+                    heappush(heap, (value, instance))
+        self._changed.clear()
+        if len(heap) > 2 * len(values) + 16:
+            self._heap = [(v, i) for i, v in enumerate(values) if v < math.inf]
+            heapify(self._heap)
+
+    def _restore(self, entries: Iterable[tuple[float, int]]) -> None:
+        for entry in entries:
+            heappush(self._heap, entry)

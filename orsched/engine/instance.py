@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from orsched.catalogue import Hardware
 from orsched.engine.calendar import Calendar
 from orsched.engine.cohort import Cohort
+from orsched.engine.dock import Dock, Parked
 from orsched.engine.gap_log import GapLog
 from orsched.engine.plan import Chunk, Move
 from orsched.engine.queues import FifoQueue, KeyedQueue, WaitingQueue
 from orsched.engine.requests import Requests
 from orsched.engine.retained import RetainedKV
+from orsched.engine.state import State
 from orsched.engine.stream import Stream
 from orsched.errors import PlanError
+from orsched.group import Group, Role
 from orsched.memory import KVLedger
 from orsched.policy import Policy
+
+if TYPE_CHECKING:
+    from orsched.engine.cluster import Cluster
 
 
 class Instance:
@@ -25,18 +30,18 @@ class Instance:
     ----------
     index : int
         Its place in the fleet.
-    hardware : Hardware
-        What it is.
+    group : Group
+        What it is, and the part it plays at first.
     policy : Policy
         What runs on it.
     requests : Requests
         The run's requests.
     calendar : Calendar
         The run's calendar.
+    cluster : Cluster
+        The fleet it belongs to, which is told when requests leave or want to.
     epoch_limit : int
         Most iterations per epoch (1 forces token-by-token simulation).
-    alone : bool
-        Whether it is the whole fleet.
     skews : tuple of float, optional
         `ServiceModel.kv_skew` by the number of decoding requests; None when it is zero for all.
     """
@@ -44,17 +49,22 @@ class Instance:
     def __init__(
         self,
         index: int,
-        hardware: Hardware,
+        group: Group,
         policy: Policy,
         requests: Requests,
         calendar: Calendar,
+        cluster: Cluster,
         epoch_limit: int,
-        alone: bool,
         skews: tuple[float, ...] | None = None,
     ) -> None:
         self.index = index
-        self.hardware = hardware
+        self.group = group
+        self.role = group.role
+        self.tier = group.tier
+        self.state = State.SERVING
+        self.hardware = hardware = group.hardware
         self.requests = requests
+        self.cluster = cluster
         self.ledger = KVLedger(hardware.kv_capacity_tokens, hardware.block_tokens)
         self.retained = (
             RetainedKV(self.ledger.capacity_blocks, self.ledger.block_tokens) if hardware.keeps_preempted_kv else None
@@ -68,17 +78,24 @@ class Instance:
         self.prefilling: dict[int, int] = {}
         self.arrived: list[int] = []
         self.in_system = 0
+        """Requests assigned to it: waiting, running, or on their way to it."""
+        self.backlog_tokens = 0
+        """Prompt tokens of its requests that are still to be processed."""
         self.resident_tokens = 0
-        """KV tokens cached at the start of the epoch in flight."""
+        """KV tokens cached at the start of the epoch in flight, of the requests that run."""
+        self.evictions = 0
+        """Preemptions so far."""
+        self.dock = Dock(self)
         self.closed = False
         self.gaps: GapLog | None = None
-        self.watchers: list[tuple[str, Callable[[int, int], None]]] = []
+        self.watchers: list[set[int]] = []
+        """Sets in which it puts its number whenever it has changed."""
         self._classified = policy.num_classes > 1
         self._outputs = requests.true_output_tokens()
         self._targets = requests.prompt_target
         self._inputs = requests.input_tokens
         self._first_token_s = requests.first_token_s
-        self.stream = Stream(self, policy, calendar, epoch_limit, alone, skews)
+        self.stream = Stream(self, policy, calendar, cluster, epoch_limit, skews)
 
     def arrive(self, request: int) -> None:
         """Queue a newly routed request."""
@@ -87,8 +104,8 @@ class Instance:
         self.arrived.append(request)
         (self._queue_of(request) if self._classified else self.queues[0]).push(request)
         self.in_system += 1
-        if self.watchers:
-            self.notify()
+        self.backlog_tokens += self._targets[request]
+        self.changed()
 
     def take_chunk(self, chunk: Chunk, now_s: float) -> int:
         """Admit or continue a request with a prompt chunk; returns the tokens cached before it.
@@ -108,6 +125,7 @@ class Instance:
             self._admit(request, now_s)
             self.prefilling[request] = done = reused or 0
             self.resident_tokens += done
+            self.backlog_tokens -= done
         left = self._targets[request] - done
         if not 0 < tokens <= left:
             raise self._refuse(request, now_s, f"was given a chunk of {tokens} tokens, {left} are left")
@@ -157,6 +175,7 @@ class Instance:
         """Book a processed chunk; the one that completes the prompt emits a token."""
         request = chunk.request
         self.resident_tokens += chunk.tokens
+        self.backlog_tokens -= chunk.tokens
         done = self.prefilling[request] + chunk.tokens
         if done < self._targets[request]:
             self.prefilling[request] = done
@@ -170,6 +189,14 @@ class Instance:
         remaining = self._outputs[request] - emitted
         if remaining == 0:
             self._depart(request, done, end_s)
+        elif self.role is Role.PREFILL:
+            del self.running[request]
+            self._targets[request] = done + 1
+            self.dock.park(request, done, chunk.cohort, end_s)
+            self.dock.finished.append(request)
+            self.cluster.stirred = True
+            if self.gaps is not None:
+                self.gaps.parked(request, end_s)
         else:
             cohort = self.cohorts[chunk.cohort]
             cohort.join(request, done, remaining, self.ledger.held[request])
@@ -184,24 +211,143 @@ class Instance:
 
     def preempt(self, request: int, now_s: float) -> None:
         """Drop a resident request's KV cache and return it to its queue; it recomputes what it had."""
-        requests = self.requests
         if request not in self.running:
             raise self._refuse(request, now_s, "cannot be preempted: it is not running here")
-        cohort = self.running.pop(request)
-        if cohort is None:
-            tokens = self.prefilling.pop(request)
-        else:
-            if self.gaps is not None:
-                self.gaps.preempted(cohort, request)
-            tokens, remaining = cohort.leave(request)
-            emitted = self._outputs[request] - remaining
-            self._targets[request] = requests.input_tokens[request] + emitted
+        tokens = self.detach(request, now_s)
         blocks = self.ledger.release(request, tokens)
         if self.retained is not None:
             self.retained.keep(request, tokens, blocks)
         self.resident_tokens -= tokens
-        requests.preemptions[request] += 1
+        self._requeue(request)
+
+    def detach(self, request: int, now_s: float) -> int:
+        """Take a running request out of what runs; returns its KV tokens, which stay in the ledger's books."""
+        cohort = self.running.pop(request)
+        if cohort is None:
+            tokens = self.prefilling.pop(request)
+            self.backlog_tokens -= self._targets[request] - tokens
+            return tokens
+        if request in self.dock.copying:
+            self.cluster.transfers.give_up(request, now_s)
+        if self.gaps is not None:
+            self.gaps.preempted(cohort, request)
+        tokens, remaining = cohort.leave(request)
+        self._targets[request] = self.requests.input_tokens[request] + self._outputs[request] - remaining
+        return tokens
+
+    def _requeue(self, request: int) -> None:
+        """Return a request that has lost its KV cache to the head of its queue."""
+        self.requests.preemptions[request] += 1
+        self.evictions += 1
+        self.backlog_tokens += self._targets[request]
         (self._queue_of(request) if self._classified else self.queues[0]).push_back(request)
+
+    def stand_still(self, request: int, now_s: float) -> None:
+        """Let a decoding request stop, with its KV cache."""
+        cohort = self.running[request]
+        assert cohort is not None
+        number = self.cohorts.index(cohort)
+        tokens = self.detach(request, now_s)
+        self.dock.park(request, tokens, number, now_s)
+
+    @property
+    def seats(self) -> int:
+        """Requests that may still come with their KV cache."""
+        coming = len(self.dock.expected) + len(self.dock.landed)
+        return max(0, self.hardware.max_num_seqs - len(self.running) - coming)
+
+    def land(self, request: int, parked: Parked) -> bool:
+        """Let a request that has arrived with its KV cache decode, if there is a seat and what it has grown by fits.
+
+        It waits otherwise, and is preempted when it would wait for nobody. Returns whether it does not wait.
+        """
+        tokens = parked.tokens
+        missing = self.ledger.blocks_for(tokens) - self.ledger.held[request]
+        if missing > self.ledger.free_blocks or len(self.running) >= self.hardware.max_num_seqs:
+            if self.running:
+                return False
+            self.turn_out(request, parked)
+            return True
+        self.take(request, tokens)
+        remaining = self._outputs[request] - (tokens - self._inputs[request] + 1)
+        cohort = self.cohorts[parked.cohort]
+        cohort.join(request, tokens, remaining, self.ledger.held[request])
+        self.running[request] = cohort
+        self.resident_tokens += tokens
+        if self.gaps is not None:
+            self.gaps.resumed(cohort, request)
+        return True
+
+    def turn_out(self, request: int, parked: Parked) -> None:
+        """Preempt a request that has arrived with its KV cache and has no room: it recomputes it here."""
+        self.free(self.ledger.release(request, 0))
+        self._targets[request] = parked.tokens + 1
+        self._requeue(request)
+
+    def growth_blocks(self) -> int:
+        """New blocks that one decode iteration of all takes."""
+        return sum(cohort.blocks_needed(1) for cohort in self.cohorts)
+
+    def take(self, request: int, tokens: int) -> None:
+        """Let a request hold memory for `tokens` tokens."""
+        used = self.ledger.used_blocks
+        self.ledger.reserve(request, tokens)
+        if self.retained is not None:
+            self.retained.take(self.ledger.used_blocks - used)
+
+    def free(self, blocks: int) -> None:
+        """Note that the ledger has released blocks whose contents nobody will ask for."""
+        if self.retained is not None:
+            self.retained.free(blocks)
+
+    def cached_at(self, request: int, now_s: float) -> int:
+        """KV tokens of a decoding or parked request, by the iterations that end before `now_s`."""
+        parked = self.dock.parked.get(request)
+        if parked is not None:
+            return parked.tokens
+        cohort = self.running[request]
+        assert cohort is not None
+        return cohort.base[request] + cohort.clock + self.stream.iterations_before(now_s, cohort)
+
+    def spare_tokens(self, tokens: int) -> int:
+        """KV tokens that fit beside a new request of `tokens` tokens."""
+        ledger = self.ledger
+        return (ledger.free_blocks - ledger.blocks_for(tokens)) * ledger.block_tokens
+
+    def evacuate(self, now_s: float) -> tuple[list[int], list[int]]:
+        """Give up everything, as the instance dies: requests that have lost their KV cache, and those that waited."""
+        lost = []
+        for request in list(self.running):
+            tokens = self.detach(request, now_s)
+            self.ledger.release(request, tokens)
+            lost.append(request)
+        for request in list(self.dock.parked):
+            self.dock.unpark(request, now_s)
+            lost.append(request)
+        for request, parked in self.dock.landed:
+            self.ledger.release(request, parked.tokens)
+            lost.append(request)
+        self.dock.landed.clear()
+        waiting = [request for queue in self.queues for request in queue]
+        for queue in self.queues:
+            while queue:
+                queue.remove(next(iter(queue)))
+        self.resident_tokens = self.in_system = self.backlog_tokens = 0
+        if self.retained is not None:
+            self.retained = RetainedKV(self.ledger.capacity_blocks, self.ledger.block_tokens)
+        self.arrived.clear()
+        self.stream.view.memo.clear()
+        return lost, waiting
+
+    @property
+    def has_work(self) -> bool:
+        """Whether requests wait or run here."""
+        return bool(self.running) or any(map(len, self.queues))
+
+    def changed(self) -> None:
+        """Tell whoever keeps an index of the fleet."""
+        for watcher in self.watchers:
+            watcher.add(self.index)
 
     def move(self, move: Move, now_s: float) -> None:
         """Let a decoding request go on in another cohort; its KV cache stays.
@@ -230,11 +376,6 @@ class Instance:
         """KV tokens cached by the iterations that end before `now_s`: an arrival comes before an end at its instant."""
         return self.resident_tokens + self.stream.tokens_appended_before(now_s)
 
-    def notify(self) -> None:
-        """Tell the fleet's indices what changed."""
-        for quantity, update in self.watchers:
-            update(self.index, getattr(self, quantity))
-
     def check_integrity(self) -> None:
         """Assert that ledger, cohorts and running set agree."""
         cached = dict(self.prefilling)
@@ -242,12 +383,14 @@ class Instance:
             cached.update((r, base + cohort.clock) for r, base in cohort.base.items())
         assert cached.keys() == self.running.keys()
         assert min(self.prefilling.values(), default=0) >= 0
-        self.ledger.check_integrity(cached.items())
+        assert sum(cached.values()) == self.resident_tokens, "resident tokens miscounted"
+        self.ledger.check_integrity([*cached.items(), *self.dock.check_integrity().items()])
         if self.retained is not None:
             self.retained.check_integrity(self.ledger.free_blocks)
-        assert sum(cached.values()) == self.resident_tokens, "resident tokens miscounted"
-        waiting = sum(map(len, self.queues))
-        assert self.in_system == waiting + len(self.running)
+        waiting = [request for queue in self.queues for request in queue]
+        left = sum(self.requests.prompt_target[r] for r in waiting)
+        left += sum(self.requests.prompt_target[r] - done for r, done in self.prefilling.items())
+        assert left == self.backlog_tokens, "prompt tokens to process miscounted"
 
     def _queue_of(self, request: int) -> WaitingQueue:
         class_id = self.requests.class_of(request)
@@ -264,7 +407,7 @@ class Instance:
         except (ValueError, IndexError):
             raise self._refuse(request, now_s, "is not waiting here") from None
         self.running[request] = None
-        if not requests.preemptions[request]:
+        if not (requests.preemptions[request] or requests.restarts[request]):
             requests.first_scheduled_s[request] = now_s
 
     def _depart(self, request: int, tokens: int, end_s: float) -> None:
@@ -274,7 +417,12 @@ class Instance:
         self.resident_tokens -= tokens
         del self.running[request]
         self.requests.completion_s[request] = end_s
+        self.requests.unfinished -= 1
         self.in_system -= 1
+        if self.cluster.attentive:
+            self.cluster.stirred = True
+            if request in self.dock.copying:
+                self.cluster.transfers.give_up(request, end_s)
 
     def _refuse(self, request: int, now_s: float, why: str) -> PlanError:
         return PlanError(f"t = {now_s:.6g} s, instance {self.index}: request {request} {why}")

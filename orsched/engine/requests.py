@@ -6,7 +6,7 @@ import math
 from array import array
 from typing import TYPE_CHECKING
 
-from orsched.errors import InputError
+from orsched.errors import InformationError, InputError
 from orsched.policy import Information, LengthKey, Policy
 from orsched.prediction import Predictions
 from orsched.workloads import Workload
@@ -42,9 +42,14 @@ class Requests:
         "input_tokens",
         "instance",
         "labels",
+        "migrations",
         "predictions",
         "preemptions",
         "prompt_target",
+        "rejected",
+        "restarts",
+        "slos",
+        "unfinished",
     )
 
     def __init__(self, workload: Workload, policy: Policy, rng: np.random.Generator) -> None:
@@ -66,8 +71,14 @@ class Requests:
         self.first_scheduled_s = array("d", never) * n
         self.first_token_s = array("d", never) * n
         self.completion_s = array("d", never) * n
-        self.preemptions = array("q", [0]) * n
-        self.instance = array("q", [0]) * n
+        nothing = array("q", [0]) * n
+        self.preemptions = nothing[:]
+        self.restarts = nothing[:]
+        self.migrations = nothing[:]
+        self.rejected = nothing[:]
+        self.instance = nothing[:]
+        self.unfinished = n
+        self.slos = tuple(kind.slo for kind in workload.classes)
         self.prompt_target: list[int] = list(self.input_tokens)
         """Tokens a prefill must process: the prompt, and after a preemption the tokens emitted before it."""
 
@@ -96,6 +107,40 @@ class Requests:
         """Output length as far as the policy knows it: the true one, or the predicted one."""
         return self._visible_tokens[request]
 
+    def remaining_tokens(self, request: int, emitted_tokens: int) -> float:
+        """Output tokens `request` has still to emit after `emitted_tokens`, as far as the policy knows.
+
+        The true number with `Information.ORACLE`. With `Information.PREDICTED` what the refresher of the predictions
+        says, or without one the predicted length less what is emitted; at most what the deployment's context allows
+        and at least 1, since a request that has not ended emits one more.
+
+        Raises
+        ------
+        InformationError
+            With less information than that.
+        InputError
+            When the refresher answers with less than 1 or no finite number.
+        """
+        if self.information < Information.PREDICTED:
+            raise InformationError(
+                f"remaining length of request {request} is hidden: the policy declared "
+                f"information {self.information.label!r}, it needs 'oracle' or 'predicted'"
+            )
+        known = self._visible_tokens[request]
+        if self.predictions is None:
+            return known - emitted_tokens
+        refresher = self.predictions.refresher
+        if refresher is None:
+            remaining: float = known - emitted_tokens
+        else:
+            remaining = refresher(request, emitted_tokens)
+            if not 1 <= remaining < math.inf:
+                raise InputError(
+                    f"refresher: request {request} after {emitted_tokens} tokens has {remaining} left; "
+                    "must be a finite number >= 1"
+                )
+        return max(min(remaining, self.context_tokens - self.input_tokens[request] - emitted_tokens), 1)
+
     def _evaluate(self, key: LengthKey, request: int, needed: Information) -> float:
         visible = self._visible_tokens[request] if self.information >= needed else None
         return key(self.input_tokens[request], visible)
@@ -104,4 +149,4 @@ class Requests:
 def _checked(predictions: object, count: int) -> Predictions:
     if not isinstance(predictions, Predictions) or len(predictions.point) != count:
         raise InputError(f"a predictor returns Predictions for all {count} requests, got {predictions!r}")
-    return Predictions.of(predictions.point, predictions.low, predictions.high)
+    return Predictions.of(predictions.point, predictions.low, predictions.high, predictions.refresher)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import math
 import sys
+from collections.abc import Sequence
 
 import numpy as np
 
-from orsched.catalogue import Hardware
+from orsched.checks import require_number
+from orsched.engine.arrivals import Arrivals
 from orsched.engine.calendar import Calendar
+from orsched.engine.cluster import Cluster
+from orsched.engine.fault_events import FaultEvents
 from orsched.engine.gap_log import GapLog
-from orsched.engine.instance import Instance
 from orsched.engine.requests import Requests
-from orsched.engine.view import FleetView
-from orsched.errors import InputError
+from orsched.engine.ticks import Control, Sampler, Ticks
+from orsched.errors import InputError, PlanError
+from orsched.faults import Fault
 from orsched.fitting import require_fit
 from orsched.fleet import Fleet
 from orsched.policy import Policy
@@ -30,11 +33,13 @@ def simulate(
     policy: Policy,
     seed: int | np.random.SeedSequence = 0,
     *,
+    faults: Sequence[Fault] = (),
+    sample_every_s: float | None = None,
     token_gaps: bool = False,
     epoch_limit: int | None = None,
     check: bool = False,
 ) -> Run:
-    """Simulate until every request has completed.
+    """Simulate until every request has completed or been rejected.
 
     Parameters
     ----------
@@ -46,6 +51,10 @@ def simulate(
         What decides; sees views only.
     seed : int or SeedSequence
         Seeds the policy's own random streams (router, predictor, batcher); the workload is given.
+    faults : sequence of Fault
+        What breaks, and when.
+    sample_every_s : float, optional
+        Record the load of every instance at this distance in time (`Run.log`), seconds.
     token_gaps : bool
         Record the distribution of the gaps between output tokens (`Run.token_gaps`); about a tenth slower.
     epoch_limit : int, optional
@@ -61,9 +70,11 @@ def simulate(
     Raises
     ------
     InputError
-        When a request can never fit into an instance's KV memory.
+        When a request can never fit into an instance's KV memory; when the router names an instance that is not there
+        or takes no new requests.
     PlanError
-        When the policy plans what cannot be executed, or idles forever; names time, instance and request.
+        When the policy plans what cannot be executed, or idles forever; names time, instance and request. When nobody
+        is left to serve a request.
     """
     _require_types(workload, fleet, policy)
     require_fit(workload, fleet)
@@ -72,92 +83,28 @@ def simulate(
     if epoch_limit is not None and epoch_limit < 1:
         raise InputError(f"epoch_limit = {epoch_limit}: must be >= 1, or None for no limit")
     limit = sys.maxsize if epoch_limit is None else epoch_limit
-    alone = fleet.size == 1
     calendar = Calendar()
-    hardware, skews = fleet.hardware, _skews(fleet.hardware, len(workload))
-    instances = [Instance(i, hardware, policy, requests, calendar, limit, alone, skews) for i in range(fleet.size)]
-    for instance in instances:
+    cluster = Cluster(fleet, policy, requests, calendar, limit, np.random.default_rng(sequence))
+    gaps = GapLog() if token_gaps else None
+    for instance in cluster.instances:
         instance.stream.view.rng = _child(sequence, _INSTANCE, instance.index)
-        if token_gaps:
-            instance.gaps = GapLog()
-    view = FleetView(instances, np.random.default_rng(sequence))
-    _Arrivals(requests, instances, policy, view, calendar, check)
+        instance.gaps = gaps
+    first_s = requests.arrival_s[0]
+    cluster.lifecycle.begin(first_s)
+    Arrivals(cluster, check)
+    FaultEvents(cluster, faults)
+    if policy.control is not None and policy.control_every_s is not None:
+        Ticks(cluster, first_s + policy.control_every_s, policy.control_every_s, Control(cluster, policy.control))
+    sampler = None
+    if sample_every_s is not None:
+        require_number("sample_every_s", sample_every_s, above=True, unit="seconds")
+        sampler = Sampler(cluster)
+        Ticks(cluster, first_s, sample_every_s, sampler)
     calendar.run()
-    gaps = GapLog.collect(i.gaps for i in instances if i.gaps is not None) if token_gaps else None
-    return Run.collect(workload, fleet, policy, requests, [i.stream for i in instances], gaps)
-
-
-class _Arrivals:
-    """Routes requests as they arrive and wakes the instances they land on."""
-
-    def __init__(
-        self,
-        requests: Requests,
-        instances: list[Instance],
-        policy: Policy,
-        view: FleetView,
-        calendar: Calendar,
-        check: bool,
-    ) -> None:
-        self._times = requests.arrival_s
-        self._instances = instances
-        self._route = policy.route
-        self._view = view
-        self._check = check
-        self._following = 0
-        self._next = calendar.urgent_appointment(self._arrive)
-        self._calendar = calendar
-        self._book(self._times[0])
-
-    def _arrive(self, now_s: float) -> None:
-        """Admit all requests that arrive at this instant and book the next arrival."""
-        times, following, last = self._times, self._following, len(self._times)
-        self._view.now_s = now_s
-        self._calendar.last_arrival_s = now_s
-        touched = {self._admit(following): None}
-        following += 1
-        while following < last and times[following] == now_s:
-            touched[self._admit(following)] = None
-            following += 1
-        self._following = following
-        if following < last:
-            self._book(times[following])
-        else:
-            self._calendar.next_arrival_s = math.inf
-            for instance in self._instances:
-                instance.closed = True
-        for instance in touched:
-            instance.stream.on_arrival(now_s)
-        if following == last:
-            for instance in self._instances:
-                if instance not in touched:
-                    instance.stream.on_close(now_s)
-        if self._check:
-            for instance in self._instances:
-                if not instance.stream.busy:
-                    instance.check_integrity()
-
-    def _book(self, time_s: float) -> None:
-        self._calendar.next_arrival_s = time_s
-        self._next.book(time_s)
-
-    def _admit(self, request: int) -> Instance:
-        view = self._view
-        target = self._route(view, request)
-        if not isinstance(target, int | np.integer):
-            raise InputError(f"router returned {target!r} for request {request}: give the number of an instance")
-        if not 0 <= target < len(self._instances):
-            raise InputError(f"router sent request {request} to instance {target} of {view.size}")
-        view.routed += 1
-        instance = self._instances[target]
-        instance.arrive(request)
-        return instance
-
-
-def _skews(hardware: Hardware, requests: int) -> tuple[float, ...] | None:
-    """Effect of unequal contexts by the number of decoding requests; None when there is none."""
-    skews = tuple(hardware.service.kv_skew(seqs) for seqs in range(min(hardware.max_num_seqs, requests) + 1))
-    return skews if any(skews) else None
+    if requests.unfinished:
+        raise PlanError(f"{requests.unfinished} requests never finished: {cluster.stranded()}")
+    samples = None if sampler is None else sampler.collect()
+    return Run.collect(workload, fleet, policy, cluster, None if gaps is None else gaps.collect(), samples)
 
 
 def _require_types(workload: object, fleet: object, policy: object) -> None:

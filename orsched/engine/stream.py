@@ -13,6 +13,7 @@ from orsched.errors import PlanError
 from orsched.service import Batch, PiecewiseLinear
 
 if TYPE_CHECKING:
+    from orsched.engine.cluster import Cluster
     from orsched.engine.cohort import Cohort
     from orsched.engine.gap_log import GapLog
     from orsched.engine.instance import Instance
@@ -45,11 +46,11 @@ class Stream:
         What decides.
     calendar : Calendar
         Where it books its wake-ups.
+    cluster : Cluster
+        The fleet. If the instance is all of it, the next arrival is its own, and an epoch that the arrival will cut
+        short is cut at once.
     epoch_limit : int
         Most iterations per epoch.
-    alone : bool
-        Whether the instance is the whole fleet. Then the next arrival is its own, and an epoch that the arrival will
-        cut short is cut at once.
     skews : tuple of float, optional
         Effect of unequal contexts on time, by the number of decoding requests (`ServiceModel.kv_skew`); None: none.
     """
@@ -59,8 +60,8 @@ class Stream:
         instance: Instance,
         policy: Policy,
         calendar: Calendar,
+        cluster: Cluster,
         epoch_limit: int,
-        alone: bool,
         skews: tuple[float, ...] | None,
     ) -> None:
         self._calendar = calendar
@@ -75,7 +76,8 @@ class Stream:
         self.view = InstanceView(instance)
         self.integrals = integrals_for(instance.hardware.service)
         # The epoch in flight.
-        self._alone = alone
+        self._cluster = cluster
+        self._alone = cluster.alone
         self.busy = False
         self.end_s = 0.0
         self._wake = calendar.appointment(self._on_time)
@@ -97,13 +99,15 @@ class Stream:
     def resume(self, now_s: float) -> None:
         """Plan from `now_s` on, running epochs for as long as nothing else can happen before they end."""
         calendar = self._calendar
-        next_s = calendar.next_s()
+        seen, next_s = calendar.bookings, calendar.next_s()
         while True:
             self._begin(now_s)
             if not self.busy:
                 if self._idle_until_s < math.inf and not self._finished():
-                    self._book(self._idle_until_s)
+                    self._book_earlier(self._idle_until_s)
                 return
+            if calendar.bookings != seen:
+                seen, next_s = calendar.bookings, calendar.next_s()
             end_s = self.end_s
             if end_s + SNAP * (end_s - now_s) + CLOCK_SNAP * end_s >= next_s:
                 if self._alone and self._wakes and self._steps > 1 and calendar.next_arrival_s < self.end_s:
@@ -116,7 +120,7 @@ class Stream:
     def on_arrival(self, now_s: float) -> None:
         """React to an arrival on this instance."""
         if not self.busy:
-            self.resume(now_s)
+            self.call(now_s)
         elif self._wakes and self._steps > 1 and self._shorten(now_s):
             self._book(self.end_s)
 
@@ -125,12 +129,50 @@ class Stream:
         if self.busy or self._instance.in_system:
             self.on_arrival(now_s)
 
+    def call(self, now_s: float) -> None:
+        """Plan again as soon as possible: now when idle, else at the end of the iteration in flight."""
+        if not self.busy:
+            if self._alone:
+                self.resume(now_s)
+            else:
+                self._book_earlier(now_s)
+        elif self._steps > 1 and self._shorten(now_s):
+            self._book(self.end_s)
+
+    def halt(self, now_s: float) -> None:
+        """Stop in the middle of an iteration, which is lost; those that ended before count."""
+        if self.busy:
+            steps = 0 if self._chunks else self._until(now_s)[0] - 1
+            if steps:
+                curve = self._curves[self._seqs]
+                self._cut(steps, curve.total(self._kv_timed, self._seqs, steps))
+                self._finish()
+            else:
+                self._instance.ledger.shrink(self._blocks)
+            self.busy = False
+            self.end_s = now_s
+        if self._wake.pending:
+            self._wake.void()
+            self._wake = self._calendar.appointment(self._on_time)
+
     def tokens_appended_before(self, now_s: float) -> int:
         """KV tokens the epoch in flight has appended before `now_s`; an iteration that ends at `now_s` comes after."""
         if not self.busy or self._chunks:
             return 0
         steps, _ = self._until(now_s)
         return (steps - 1) * self._seqs
+
+    def iterations_before(self, now_s: float, cohort: Cohort) -> int:
+        """Iterations of the epoch in flight that `cohort` has advanced before `now_s`."""
+        if not self.busy or self._chunks or cohort not in self._cohorts:
+            return 0
+        return self._until(now_s)[0] - 1
+
+    def iteration_end_s(self, now_s: float) -> float:
+        """When the iteration in flight at `now_s` ends; `now_s` if there is none."""
+        if not self.busy:
+            return now_s
+        return self.end_s if self._steps == 1 else self._start_s + self._until(now_s)[1]
 
     def _book(self, time_s: float) -> None:
         """Be called back at `time_s` and at no other time booked before."""
@@ -139,18 +181,23 @@ class Stream:
             self._wake = self._calendar.appointment(self._on_time)
         self._wake.book(time_s)
 
+    def _book_earlier(self, time_s: float) -> None:
+        """Be called back at `time_s`, unless that is to happen earlier anyway."""
+        if not (self._wake.pending and self._wake.time_s <= time_s):
+            self._book(time_s)
+
     def _on_time(self, now_s: float) -> None:
         if self.busy:
             if now_s < self.end_s:
                 return
-            arrival_s = self._calendar.next_arrival_s
+            outside_s = self._calendar.next_outside_s()
             snap_s = SNAP * (self.end_s - self._start_s) + CLOCK_SNAP * self.end_s
-            if arrival_s - self.end_s <= snap_s:
-                # A request arrives at this very boundary and comes first. The calendar rounds times, so step past it.
-                self._book(arrival_s + snap_s)
+            if outside_s - self.end_s <= snap_s:
+                # Something arrives at this very boundary and comes first. The calendar rounds times, so step past it.
+                self._book(outside_s + snap_s)
                 return
             self._finish()
-            now_s = max(self.end_s, self._calendar.last_arrival_s)
+            now_s = max(self.end_s, self._calendar.last_outside_s)
         self.resume(now_s)
 
     def _begin(self, now_s: float) -> None:
@@ -160,6 +207,9 @@ class Stream:
         view.now_s = now_s
         if now_s > self.end_s:
             self.integrals.idle(self.end_s, now_s, instance.resident_tokens)
+        dock = instance.dock
+        if dock.inbound or dock.landed or dock.leaving or dock.expected:
+            self._cluster.transfers.at_boundary(instance, now_s)
         plan = self._batch(view)
         if plan.__class__ is not Plan:
             raise PlanError(f"policy {self._policy_name!r} returned {plan!r}: a batcher returns a Plan")
@@ -190,7 +240,7 @@ class Stream:
         else:
             self._go_idle(plan, now_s)
         if instance.watchers:
-            instance.notify()
+            instance.changed()
 
     def _chosen(self, decode: tuple[int, ...]) -> list[Cohort]:
         cohorts = self._instance.cohorts
@@ -251,6 +301,9 @@ class Stream:
         ledger = self._instance.ledger
         blocks = self._need(steps)
         if blocks > ledger.capacity_blocks - ledger.used_blocks:
+            if self._instance.dock.parked and self._need(1) > ledger.free_blocks:
+                self._await_room()
+                return
             steps = self._fitting(steps, ledger.free_blocks)
             blocks = self._need(steps)
         ledger.grow(blocks)
@@ -262,6 +315,11 @@ class Stream:
         self.end_s = now_s + curve.total(self._kv_timed, seqs, steps)
         if plan.until_s < math.inf:
             self._shorten(plan.until_s)
+
+    def _await_room(self) -> None:
+        """Pause until requests that stand still here have left with their KV cache."""
+        self.busy = False
+        self._idle_until_s = math.inf
 
     def _rank(self, skews: tuple[float, ...]) -> None:
         """Find the longest context, and the KV tokens that equal contexts would have to read to take as long."""
@@ -282,7 +340,7 @@ class Stream:
                 f"t = {now_s:.6g} s, instance {instance.index}: policy {self._policy_name!r} idles until "
                 f"{plan.until_s:.6g} s, which is not later"
             )
-        if not instance.closed or not instance.in_system:
+        if not instance.closed or not instance.has_work or instance.dock.holds_memory:
             return
         self._idle_wakes += 1
         if plan.until_s == math.inf or self._idle_wakes > MOST_IDLE_WAKES:
@@ -300,11 +358,15 @@ class Stream:
         steps, total = self._until(time_s)
         if steps == self._steps:
             return False
+        self._cut(steps, total)
+        return True
+
+    def _cut(self, steps: int, total_s: float) -> None:
+        """End the epoch in flight after its first `steps` iterations, which take `total_s` seconds."""
         blocks = self._need(steps)
         self._instance.ledger.shrink(self._blocks - blocks)
         self._steps, self._blocks = steps, blocks
-        self.end_s = self._start_s + total
-        return True
+        self.end_s = self._start_s + total_s
 
     def _until(self, time_s: float) -> tuple[int, float]:
         """Iterations up to the end of the one running at `time_s`, or ending then, and the seconds they take."""
@@ -339,7 +401,9 @@ class Stream:
         for chunk in chunks:
             instance.finish_chunk(chunk, end_s)
         if instance.watchers:
-            instance.notify()
+            instance.changed()
+        if self._cluster.stirred:
+            self._cluster.after_epoch(instance, end_s)
 
     def _log_gaps(self, gaps: GapLog) -> None:
         for cohort in self._cohorts:

@@ -1,4 +1,4 @@
-"""What a policy may see: instances and fleets, without the hidden output lengths."""
+"""What a policy may see of an instance, without the hidden output lengths."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from orsched.policy import Information
 if TYPE_CHECKING:
     import numpy as np
 
-    from orsched.engine.index import LeastIndex
+    from orsched.catalogue import Hardware
     from orsched.engine.instance import Instance
+    from orsched.group import Role
+    from orsched.request import SLO
 
 
 class InstanceView:
@@ -129,11 +131,10 @@ class InstanceView:
 
     def growth_blocks(self, cohorts: Iterable[int] | None = None) -> int:
         """New blocks that one decode iteration of the given cohorts takes; None: of all of them."""
+        if cohorts is None:
+            return self._instance.growth_blocks()
         every = self._instance.cohorts
-        blocks = 0
-        for cohort in every if cohorts is None else [every[c] for c in cohorts]:
-            blocks += cohort.blocks_needed(1)
-        return blocks
+        return sum(every[c].blocks_needed(1) for c in cohorts)
 
     def held_blocks(self, request: int) -> int:
         """Blocks that preempting a running `request` would free."""
@@ -233,67 +234,38 @@ class InstanceView:
         cached = self._ledger.capacity_blocks * self._ledger.block_tokens
         return min(self.context_tokens, cached + 1) - self.input_tokens(request)
 
+    def arriving_tokens(self, request: int) -> int:
+        """KV tokens, now, of a request that wants to come here."""
+        transfers = self._instance.cluster.transfers
+        return transfers.under_way[request].source.cached_at(request, self.now_s)
+
+    @property
+    def hardware(self) -> Hardware:
+        """What the instance is."""
+        return self._instance.hardware
+
+    @property
+    def tier(self) -> str | None:
+        """Its service tier now; None: none."""
+        return self._instance.tier
+
+    @property
+    def role(self) -> Role:
+        """Its role now."""
+        return self._instance.role
+
+    @property
+    def num_inbound(self) -> int:
+        """Requests that are coming with their KV cache and have been accepted, or have arrived and wait for a seat."""
+        dock = self._instance.dock
+        return len(dock.expected) + len(dock.landed)
+
+    def slo(self, request: int) -> SLO | None:
+        """Objective of the workload's class of `request`; None when it has none."""
+        requests = self._instance.requests
+        return requests.slos[requests.labels[request]]
+
     @property
     def closed(self) -> bool:
         """Whether the experiment has said that no request will arrive any more."""
         return self._instance.closed
-
-
-class FleetView:
-    """The fleet at an arrival, read-only.
-
-    Attributes
-    ----------
-    now_s : float
-        Current time, seconds.
-    routed : int
-        Requests routed before this one.
-    rng : numpy.random.Generator
-        The policy's own random stream.
-    """
-
-    __slots__ = ("_indices", "_instances", "now_s", "rng", "routed")
-
-    def __init__(self, instances: list[Instance], rng: np.random.Generator) -> None:
-        self._instances = instances
-        self._indices: dict[str, LeastIndex] = {}
-        self.now_s = 0.0
-        self.routed = 0
-        self.rng = rng
-
-    @property
-    def size(self) -> int:
-        """Number of instances."""
-        return len(self._instances)
-
-    def input_tokens(self, request: int) -> int:
-        """Prompt length of `request`."""
-        return self._instances[0].requests.input_tokens[request]
-
-    def in_system(self, instance: int) -> int:
-        """Requests waiting or running on an instance."""
-        return self._instances[instance].in_system
-
-    def kv_tokens(self, instance: int) -> int:
-        """KV tokens cached on an instance by the iterations that ended before this arrival."""
-        return self._instances[instance].kv_tokens_at(self.now_s)
-
-    def least_in_system(self) -> int:
-        """Instance with the fewest requests, ties to the lowest index; O(log n) through an index."""
-        return self._index("in_system").least()
-
-    def least_kv_tokens(self) -> int:
-        """Instance with the fewest cached KV tokens now, ties to the lowest index.
-
-        The index holds each instance's tokens at its last change, a lower bound while it decodes, so that
-        only the few instances that can be the minimum are evaluated exactly.
-        """
-        return self._index("resident_tokens").least(self.kv_tokens)
-
-    def _index(self, quantity: str) -> LeastIndex:
-        index = self._indices.get(quantity)
-        if index is None:
-            from orsched.engine.index import LeastIndex
-
-            index = self._indices[quantity] = LeastIndex.over(self._instances, quantity)
-        return index

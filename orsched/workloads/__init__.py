@@ -10,6 +10,7 @@ from orsched.workloads.marginals import Empirical, Fixed, Geometric, LogNormal, 
 from orsched.workloads.markov_modulated import MarkovModulatedPoisson
 from orsched.workloads.mix import ClassMix, ClassShare
 from orsched.workloads.piecewise_poisson import PiecewisePoisson
+from orsched.workloads.prefix_blocks import PrefixBlocks
 from orsched.workloads.sources import SyntheticSource, TraceSource, WorkloadSource
 from orsched.workloads.synthetic import synthetic
 from orsched.workloads.workload import Workload
@@ -31,6 +32,7 @@ __all__ = [
     "MarkovModulatedPoisson",
     "PiecewisePoisson",
     "Poisson",
+    "PrefixBlocks",
     "SyntheticSource",
     "TraceSource",
     "Uniform",

@@ -15,6 +15,7 @@ from orsched.fleet import Fleet
 from orsched.load import load
 from orsched.request import RequestClass
 from orsched.work import Floats, Ints, RequestWork
+from orsched.workloads.prefix_blocks import PrefixBlocks
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,6 +45,8 @@ class Workload:
     context_tokens : int
         Longest prompt plus output that a server of this workload must be configured for. Parts and resamples
         keep that of the whole, so that it tells nothing about a sample path.
+    prefix_blocks : PrefixBlocks, optional
+        Which prompts begin alike; None: not known, nothing is shared.
     """
 
     name: str
@@ -54,6 +57,7 @@ class Workload:
     classes: tuple[RequestClass, ...] = (RequestClass(),)
     notices: tuple[str, ...] = ()
     context_tokens: int = 0
+    prefix_blocks: PrefixBlocks | None = None
 
     @classmethod
     def of(
@@ -66,6 +70,7 @@ class Workload:
         classes: Sequence[RequestClass] = (RequestClass(),),
         name: str = "workload",
         notices: Sequence[str] = (),
+        prefix_blocks: PrefixBlocks | None = None,
     ) -> Workload:
         """Check the columns and build a workload; unsorted arrivals are sorted, with a notice.
 
@@ -73,7 +78,7 @@ class Workload:
         ------
         InputError
             Naming the column and the first bad row: NaN or negative times, lengths below 1 or not whole,
-            columns of different length, an unknown class, no request at all.
+            columns of different length, an unknown class, more prefix blocks than a prompt has, no request at all.
         """
         arrivals = _times(arrival_s)
         inputs = _counts("input_tokens", input_tokens, 1)
@@ -88,16 +93,19 @@ class Workload:
         if ids.max() >= len(classes):
             row = int(np.argmax(ids >= len(classes)))
             raise InputError(f"class_id row {row + 1} = {ids[row]}: only {len(classes)} classes are defined")
+        if prefix_blocks is not None:
+            prefix_blocks.check_lengths(inputs)
         notes = list(notices)
         if np.any(np.diff(arrivals) < 0):
             row = int(np.argmax(np.diff(arrivals) < 0)) + 2
             order = np.argsort(arrivals, kind="stable")
             arrivals, inputs, outputs, ids = arrivals[order], inputs[order], outputs[order], ids[order]
+            prefix_blocks = None if prefix_blocks is None else prefix_blocks.take(order)
             notes.append(f"arrivals were not sorted (first at row {row}); sorted by arrival time")
         for column in (arrivals, inputs, outputs, ids):
             column.setflags(write=False)
         longest = int((inputs + outputs).max())
-        return cls(name, arrivals, inputs, outputs, ids, tuple(classes), tuple(notes), longest)
+        return cls(name, arrivals, inputs, outputs, ids, tuple(classes), tuple(notes), longest, prefix_blocks)
 
     def __len__(self) -> int:
         """Number of requests."""
@@ -161,14 +169,16 @@ class Workload:
             input_tokens=self.input_tokens[rows],
             output_tokens=self.output_tokens[rows],
             class_id=self.class_id[rows],
+            prefix_blocks=None if self.prefix_blocks is None else self.prefix_blocks.take(rows),
         )
 
     def resample(self, n: int, rng: np.random.Generator) -> Workload:
         """A random sample path of `n` requests: circular blocks of consecutive requests.
 
         Each block keeps its order and its interarrival gaps, so that bursts and correlations survive. One
-        block when ``n <= len(self)``; a longer path joins several. The gap that closes the circle is the
-        mean interarrival time.
+        block when ``n <= len(self)``; a longer path joins several, whose prompts share no prefix with those of
+        another: a repeated request is another request like it. The gap that closes the circle is the mean
+        interarrival time.
         """
         if n < 1 or n != int(n):
             raise InputError(f"resample to {n!r} requests: need a whole number >= 1")
@@ -178,7 +188,10 @@ class Workload:
         starts = rng.integers(0, size, size=-(-n // size))
         rows = np.concatenate([(s + np.arange(min(size, n))) % size for s in starts])[:n]
         arrivals = np.concatenate([[0.0], np.cumsum(gaps[rows][:-1])])
-        return self.take(rows, arrivals)
+        path = self.take(rows, arrivals)
+        if path.prefix_blocks is None or n <= size:
+            return path
+        return path._replace(prefix_blocks=path.prefix_blocks.apart(np.arange(n) // size))
 
     def to_frame(self) -> pd.DataFrame:
         """The columns as a DataFrame: arrival_s, input_tokens, output_tokens, class_id."""

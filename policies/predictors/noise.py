@@ -9,6 +9,7 @@ import numpy as np
 
 from orsched.checks import MAX_TOKENS, check_number
 from orsched.prediction import Predictions
+from orsched.work import Floats, Ints
 
 if TYPE_CHECKING:
     from orsched.workloads import Workload
@@ -43,6 +44,9 @@ class Noise:
 
     def __call__(self, workload: Workload, rng: np.random.Generator, /) -> Predictions:
         """Draw independent factors, one per request."""
-        factors = np.exp(self.sigma * rng.standard_normal(len(workload)))
-        point = np.clip(np.rint(workload.output_tokens * factors), 1, MAX_TOKENS)
-        return Predictions.of(point.astype(np.int64))
+        return Predictions.of(noisy_lengths(workload.output_tokens, self.sigma * rng.standard_normal(len(workload))))
+
+
+def noisy_lengths(tokens: Ints, log_factors: Floats) -> Ints:
+    """``tokens * exp(log_factors)`` in whole tokens, at least 1; arrays of the same shape."""
+    return np.clip(np.rint(tokens * np.exp(log_factors)), 1, MAX_TOKENS).astype(np.int64)

@@ -6,16 +6,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from orsched.checks import MAX_TOKENS
 from orsched.errors import InputError, unknown_name
 from orsched.prediction import Predictor
 from orsched.workloads import Workload
 from policies.parts.bins import MOST_CLASSES, LengthBins
 from policies.predictors.class_mean import ClassMean
 from policies.predictors.empirical import Empirical
+from policies.predictors.flat import Flat
 from policies.predictors.interval import Interval
 from policies.predictors.noise import Noise
 from policies.predictors.oracle import Oracle
 from policies.predictors.quantile import Quantile
+from policies.predictors.refreshed import Refreshed
+from policies.predictors.static import Static
 from policies.predictors.uniform_noise import UniformNoise
 
 
@@ -89,18 +93,19 @@ def _build(text: str, workload: Workload | None) -> Predictor:
         raise type(error)(f"predictor {text!r} (as in {kind.usage}): {error}") from None
 
 
-def _oracle(parameter: str | None, workload: Workload | None) -> Predictor:
-    if parameter is not None:
-        raise InputError("takes no parameter")
-    return Oracle()
+def _without_parameter(make: Callable[[], Predictor]) -> Callable[[str | None, Workload | None], Predictor]:
+    def build(parameter: str | None, workload: Workload | None) -> Predictor:
+        if parameter is not None:
+            raise InputError("takes no parameter")
+        return make()
+
+    return build
 
 
 def _class_mean(parameter: str | None, workload: Workload | None) -> Predictor:
-    classes = 2.0 if parameter is None else _number(parameter)
-    if not classes.is_integer() or not 1 <= classes <= MOST_CLASSES:
-        raise InputError(f"{parameter} classes: must be a whole number from 1 to {MOST_CLASSES}")
+    classes = 2 if parameter is None else _whole_number(parameter, "classes", MOST_CLASSES)
     learnt_from = _needed(workload)
-    return ClassMean.of(learnt_from, LengthBins.quantiles(learnt_from, 1, int(classes)))
+    return ClassMean.of(learnt_from, LengthBins.quantiles(learnt_from, 1, classes))
 
 
 def _quantile(parameter: str | None, workload: Workload | None) -> Predictor:
@@ -110,6 +115,18 @@ def _quantile(parameter: str | None, workload: Workload | None) -> Predictor:
 
 def _empirical(parameter: str | None, workload: Workload | None) -> Predictor:
     return Empirical() if parameter is None else Empirical(parameter)
+
+
+def _flat(parameter: str | None, workload: Workload | None) -> Predictor:
+    return Flat() if parameter is None else Flat(_whole_number(parameter, "tokens", MAX_TOKENS))
+
+
+def _refreshed(parameter: str | None, workload: Workload | None) -> Predictor:
+    if parameter is None:
+        return Refreshed()
+    period, colon, exponent = parameter.partition(":")
+    tokens = _whole_number(period, "tokens", MAX_TOKENS)
+    return Refreshed(tokens, _number(exponent)) if colon else Refreshed(tokens)
 
 
 def _of_number(make: Callable[[float], Predictor]) -> Callable[[str | None, Workload | None], Predictor]:
@@ -125,6 +142,13 @@ def _number(parameter: str | None) -> float:
         raise InputError(f"{parameter!r} is not a number") from None
 
 
+def _whole_number(text: str, of_what: str, most: int) -> int:
+    number = _number(text)
+    if not number.is_integer() or not 1 <= number <= most:
+        raise InputError(f"{text} {of_what}: must be a whole number from 1 to {most}")
+    return int(number)
+
+
 def _needed(workload: Workload | None) -> Workload:
     if workload is None:
         raise InputError("is learnt from a workload: use policies.build_predictor(text, workload)")
@@ -133,7 +157,7 @@ def _needed(workload: Workload | None) -> Workload:
 
 PREDICTORS: Mapping[str, PredictorKind] = MappingProxyType(
     {
-        "oracle": PredictorKind("oracle", "The true output length", _oracle),
+        "oracle": PredictorKind("oracle", "The true output length", _without_parameter(Oracle)),
         "class-mean": PredictorKind(
             "class-mean[:CLASSES]",
             "Mean output length of the request's class; CLASSES bins of output length, default 2",
@@ -157,6 +181,22 @@ PREDICTORS: Mapping[str, PredictorKind] = MappingProxyType(
             "empirical[:MODEL]",
             "Measured BERT classifier of vicuna-13b's answers; MODEL cls or multi_cls (default)",
             _empirical,
+        ),
+        "static": PredictorKind(
+            "static",
+            "Truth with the error published for ARES' predictor before the first token; never asked again",
+            _without_parameter(Static),
+        ),
+        "flat": PredictorKind(
+            "flat[:PERIOD]",
+            "As static, but of what is left, every PERIOD tokens (default 20); its relative error never falls (ours)",
+            _flat,
+        ),
+        "refreshed": PredictorKind(
+            "refreshed[:PERIOD[:EXPONENT]]",
+            "As flat, but its relative error falls, through ARES' second published point by a law of ours with "
+            "EXPONENT (default 0.5)",
+            _refreshed,
         ),
     }
 )

@@ -28,6 +28,12 @@ TEXTS = (
     "noise:0.5",
     "uniform:0.8",
     "empirical",
+    "static",
+    "flat",
+    "flat:7",
+    "refreshed",
+    "refreshed:50",
+    "refreshed:7:2",
 )
 
 
@@ -274,6 +280,12 @@ def test_every_name_is_described():
         ("class-mean:1.5", "whole number from 1 to 1000"),
         ("class-mean:inf", "whole number from 1 to 1000"),
         ("oracle:1", "takes no parameter"),
+        ("static:1", "takes no parameter"),
+        ("flat:0", "0 tokens: must be a whole number from 1 to"),
+        ("flat:much", "'much' is not a number"),
+        ("refreshed:2.5", "2.5 tokens: must be a whole number from 1 to"),
+        ("refreshed:20:0", "> 0 and <= 8"),
+        ("refreshed:20:", "'' is not a number"),
         ("empirical:bert", "known: cls, multi_cls"),
     ],
 )

@@ -21,6 +21,8 @@ class Dialect:
         Names of the columns with arrival times, prompt lengths and output lengths.
     seconds_per_unit : float, optional
         What a number in the arrival column is worth, in seconds; None when it holds ISO 8601 times.
+    optional : tuple of str
+        Names of columns that need not be there.
     """
 
     name: str
@@ -28,20 +30,24 @@ class Dialect:
     inputs: str
     outputs: str
     seconds_per_unit: float | None = 1.0
+    optional: tuple[str, ...] = ()
 
 
-OURS = Dialect("orsched", "arrival_s", "input_tokens", "output_tokens")
+CLASS_COLUMNS = ("class_id", "class", "ttft_slo_s", "tpot_slo_s")
+"""Optional columns of our own dialect: index and name of the class, and its objective."""
+
+PREFIX_COLUMNS = ("hash_ids", "hash_block_tokens")
+"""Optional columns with the ids of the prompt's blocks, and the tokens of a block."""
+
+OURS = Dialect("orsched", "arrival_s", "input_tokens", "output_tokens", optional=CLASS_COLUMNS + PREFIX_COLUMNS)
 DIALECTS = (
     OURS,
     Dialect("Azure", "TIMESTAMP", "ContextTokens", "GeneratedTokens", seconds_per_unit=None),
-    Dialect("Mooncake", "timestamp", "input_length", "output_length", seconds_per_unit=1e-3),
+    Dialect("Mooncake", "timestamp", "input_length", "output_length", seconds_per_unit=1e-3, optional=("hash_ids",)),
     Dialect("Vidur", "arrived_at", "num_prefill_tokens", "num_decode_tokens"),
     Dialect("BurstGPT", "Timestamp", "Request tokens", "Response tokens"),
 )
 """Accepted names. The two length columns tell the dialects apart, so letter case need not."""
-
-CLASS_COLUMNS = ("class_id", "class", "ttft_slo_s", "tpot_slo_s")
-"""Optional columns of our own dialect: index and name of the class, and its objective."""
 
 
 def recognise(path: Path, found: Sequence[str], *, arrivals: bool) -> tuple[Dialect, Mapping[str, str]]:
@@ -52,7 +58,7 @@ def recognise(path: Path, found: Sequence[str], *, arrivals: bool) -> tuple[Dial
     Dialect
         The first whose columns are all there; the arrival column only counts when `arrivals` is true.
     mapping of str to str
-        From the name in the dialect (or in `CLASS_COLUMNS`) to the name as written in the file.
+        From the name in the dialect (or in its `Dialect.optional`) to the name as written in the file.
 
     Raises
     ------
@@ -66,7 +72,7 @@ def recognise(path: Path, found: Sequence[str], *, arrivals: bool) -> tuple[Dial
         needed = [dialect.arrival] * arrivals + [dialect.inputs, dialect.outputs]
         if any(_fold(name) not in written for name in needed):
             continue
-        used = needed + [name for name in CLASS_COLUMNS if dialect is OURS and name in written]
+        used = needed + [name for name in dialect.optional if name in written]
         for name in used:
             if len(written[_fold(name)]) > 1:
                 raise InputError(f"{path}: column {name} is there {len(written[_fold(name)])} times; keep one")

@@ -41,10 +41,15 @@ class JsonlTable:
     def load(self, names: Collection[str], text: Collection[str]) -> dict[str, Column]:
         """Read the values under `names`; a key that a line lacks gives None."""
         values: dict[str, list[Any]] = {name: [] for name in names}
+        items = dict.fromkeys(names, 0)
         for rows, (_, record) in enumerate(self._records(), start=1):
             self.limits.check_rows(self.path, rows)
             for name, cells in values.items():
-                cells.append(record.get(name))
+                cell = record.get(name)
+                if isinstance(cell, list):
+                    items[name] += len(cell)
+                    self.limits.check_items(self.path, name, items[name])
+                cells.append(cell)
         return {name: _column(cells) for name, cells in values.items()}
 
     def line_of(self, row: int) -> int | None:
@@ -86,6 +91,4 @@ def _column(cells: list[Any]) -> Column:
             return np.array(cells, dtype=float)
         except OverflowError:
             pass
-    column = np.empty(len(cells), dtype=object)
-    column[:] = cells
-    return column
+    return np.fromiter(cells, dtype=object, count=len(cells))

@@ -26,11 +26,14 @@ class Limits:
         Most bytes that a gzip file may unpack to.
     rows : int
         Most requests.
+    list_items : int
+        Most items in all lists of a column together.
     """
 
     file_bytes: int = 512 * 2**20
     unpacked_bytes: int = 2 * 2**30
     rows: int = 20_000_000
+    list_items: int = 200_000_000
 
     def check_file(self, path: Path) -> None:
         """Refuse what is no plain file, empty or too large; raises InputError."""
@@ -53,6 +56,11 @@ class Limits:
             raise InputError(f"{path}: has columns but no requests; a workload needs at least one")
         if rows > self.rows:
             raise InputError(f"{path}: more than the limit of {self.rows} rows; cut the trace")
+
+    def check_items(self, path: Path, column: str, items: int) -> None:
+        """Refuse more list items in a column than the limit; raises InputError."""
+        if items > self.list_items:
+            raise InputError(f"{path}: column {column} has more than {self.list_items} list items; cut the trace")
 
 
 @contextmanager

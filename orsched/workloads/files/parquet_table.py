@@ -39,10 +39,11 @@ class ParquetTable:
         """Read columns, and only these; a null is None in a text column and NaN among numbers."""
         with self._open() as file:
             self.limits.check_rows(self.path, file.metadata.num_rows)
+            self._check_items(file, names)
             table = file.read(columns=list(names))
             return {
-                name: np.array(table[name].to_pylist(), dtype=object)
-                if name in text and not str(table[name].type).startswith("timestamp")
+                name: np.fromiter(table[name].to_pylist(), dtype=object, count=table.num_rows)
+                if name in text and not str(table[name].type).startswith(("timestamp", "list", "large_list"))
                 else table[name].to_numpy()
                 for name in names
             }
@@ -50,6 +51,17 @@ class ParquetTable:
     def line_of(self, row: int) -> int | None:
         """None: Parquet has no lines."""
         return None
+
+    def _check_items(self, file: Any, names: Collection[str]) -> None:
+        """Count the values of columns, those in lists included, before any is unpacked."""
+        items: dict[str, int] = {}
+        for group in map(file.metadata.row_group, range(file.metadata.num_row_groups)):
+            for column in map(group.column, range(group.num_columns)):
+                name, _, inner = column.path_in_schema.partition(".")
+                if inner and name in names:
+                    items[name] = items.get(name, 0) + column.num_values
+        for name, count in items.items():
+            self.limits.check_items(self.path, name, count)
 
     @contextmanager
     def _open(self) -> Iterator[Any]:

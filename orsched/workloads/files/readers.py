@@ -14,6 +14,7 @@ from orsched.workloads.files.dialects import CLASS_COLUMNS, recognise
 from orsched.workloads.files.jsonl_table import JsonlTable
 from orsched.workloads.files.opening import Limits
 from orsched.workloads.files.parquet_table import ParquetTable
+from orsched.workloads.files.prefix_columns import read_prefix_blocks
 from orsched.workloads.files.table import TableFile
 from orsched.workloads.lengths import JointSample
 from orsched.workloads.workload import Workload
@@ -40,9 +41,9 @@ def read_workload(path: str | PathLike[str], *, name: str | None = None, limits:
     """Read a trace with one request per row.
 
     The column names decide what it is: ours (``arrival_s, input_tokens, output_tokens``, optionally
-    ``class_id``, ``class``, ``ttft_slo_s``, ``tpot_slo_s``), Azure's (ISO 8601 times, made seconds since the
-    earliest), Mooncake's (milliseconds), Vidur's or BurstGPT's (seconds). Other columns are ignored. Nothing
-    in the file is evaluated.
+    ``class_id``, ``class``, ``ttft_slo_s``, ``tpot_slo_s``, ``hash_ids``, ``hash_block_tokens``), Azure's (ISO 8601
+    times, made seconds since the earliest), Mooncake's (milliseconds, optionally ``hash_ids``), Vidur's or
+    BurstGPT's (seconds). Other columns are ignored. Nothing in the file is evaluated.
 
     Parameters
     ----------
@@ -65,7 +66,7 @@ def read_workload(path: str | PathLike[str], *, name: str | None = None, limits:
     """
     file = _open(path, limits or Limits())
     dialect, written = recognise(file.path, file.names(), arrivals=True)
-    text = {written[column] for column in ("class",) if column in written}
+    text = {written[column] for column in ("class", "hash_ids") if column in written}
     if dialect.seconds_per_unit is None:
         text.add(written[dialect.arrival])
     cells = _load(file, written.values(), text)
@@ -76,10 +77,11 @@ def read_workload(path: str | PathLike[str], *, name: str | None = None, limits:
     else:
         arrivals = cells.durations(written[dialect.arrival], dialect.seconds_per_unit)
     label = name or file.path.name[: -len(suffix_of(file.path))]
+    blocks = read_prefix_blocks(cells, written, inputs)
     if not any(column in written for column in CLASS_COLUMNS):
-        return Workload.of(arrivals, inputs, outputs, name=label)
+        return Workload.of(arrivals, inputs, outputs, name=label, prefix_blocks=blocks)
     ids, classes = read_classes(cells, written, len(inputs))
-    return Workload.of(arrivals, inputs, outputs, class_id=ids, classes=classes, name=label)
+    return Workload.of(arrivals, inputs, outputs, class_id=ids, classes=classes, name=label, prefix_blocks=blocks)
 
 
 def read_lengths(path: str | PathLike[str], *, limits: Limits | None = None) -> JointSample:

@@ -24,8 +24,9 @@ def write_workload(workload: Workload, path: str | PathLike[str]) -> None:
 
     Columns: ``arrival_s, input_tokens, output_tokens``; unless all requests are of the one default class
     also ``class_id`` and ``class``, and, if a class has an objective, ``ttft_slo_s`` and ``tpot_slo_s``
-    (empty for a class without). The workload's name and notices are not written, nor is a class that has no
-    request: it comes back as ``class-i``, or not at all if it is the last. Same workload, same bytes.
+    (empty for a class without); with prefix blocks also ``hash_ids`` and ``hash_block_tokens``. The workload's name
+    and notices are not written, nor is a class that has no request: it comes back as ``class-i``, or not at all if
+    it is the last. Ids of prefix blocks come back as `PrefixBlocks.of` numbers them. Same workload, same bytes.
 
     Parameters
     ----------
@@ -53,7 +54,17 @@ def write_workload(workload: Workload, path: str | PathLike[str]) -> None:
 def _frame(workload: Workload) -> pd.DataFrame:
     frame = workload.to_frame()
     if workload.classes == (RequestClass(),):
-        return frame.drop(columns="class_id")
+        frame = frame.drop(columns="class_id")
+    else:
+        _add_classes(frame, workload)
+    blocks = workload.prefix_blocks
+    if blocks is not None:
+        frame["hash_ids"] = [blocks.of_request(request) for request in range(len(blocks))]
+        frame["hash_block_tokens"] = blocks.block_tokens
+    return frame
+
+
+def _add_classes(frame: pd.DataFrame, workload: Workload) -> None:
     for request_class in workload.classes:
         if not request_class.name or not request_class.name.isprintable():
             raise InputError(f"class name {request_class.name!r}: to be written it must be printable, not empty")
@@ -62,7 +73,6 @@ def _frame(workload: Workload) -> pd.DataFrame:
     if any(c.slo for c in workload.classes):
         frame["ttft_slo_s"] = [c.slo.ttft_s if c.slo else None for c in classes]
         frame["tpot_slo_s"] = [c.slo.tpot_s if c.slo else None for c in classes]
-    return frame
 
 
 def _csv(frame: pd.DataFrame, file: BinaryIO) -> None:

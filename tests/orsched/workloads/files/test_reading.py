@@ -66,7 +66,7 @@ DIALECTS = [
         "t.jsonl",
         lines(
             {"timestamp": 0, "input_length": 10, "output_length": 3, "hash_ids": [1]},
-            {"timestamp": 27482, "input_length": 20, "output_length": 4, "hash_ids": [1, 2]},
+            {"timestamp": 27482, "input_length": 20, "output_length": 4, "hash_ids": [1]},
         ),
         [0.0, 27.482],
     ),
@@ -105,7 +105,7 @@ DIALECTS = [
                 "timestamp": [0, 27482],
                 "input_length": [10, 20],
                 "output_length": [3, 4],
-                "hash_ids": [[1], [1, 2]],
+                "hash_ids": [[1], [1]],
             }
         ),
         [0.0, 27.482],

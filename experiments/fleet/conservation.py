@@ -1,0 +1,44 @@
+"""The check on every run: nothing is lost, nothing is served twice, no token is missing."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from orsched.errors import MismatchError
+from orsched.run import Run
+
+CLOCK = 1e-9
+"""Relative rounding allowed when seconds are added up in another order."""
+
+
+def require_conserved(run: Run) -> None:
+    """Check a run of `simulate(..., token_gaps=True)`.
+
+    Every request has completed once or was turned away; the tokens that were emitted are those that were asked for;
+    counts of requests agree with the log of events, and instances were on for as long as the log says.
+
+    Raises
+    ------
+    MismatchError
+        Naming what does not add up: the simulation or the policy's record of it is wrong.
+    """
+    completed, rejected = np.isfinite(run.completion_s), run.rejected > 0
+    _require(run, "requests completed or rejected, not both", len(run), int((completed ^ rejected).sum()))
+    out_of_order = completed & ~((run.arrival_s <= run.first_token_s) & (run.first_token_s <= run.completion_s))
+    _require(run, "requests completed before their first token or arrival", 0, int(out_of_order.sum()))
+    assert run.token_gaps is not None, "simulate(..., token_gaps=True) counts the tokens"
+    emitted = run.token_gaps.tokens + int(np.isfinite(run.first_token_s).sum())
+    _require(run, "output tokens", int(run.output_tokens[completed].sum()), emitted)
+    log = run.log
+    assert log is not None
+    _require(run, "rejections in the log", int(run.rejected.sum()), log.count("rejected"))
+    _require(run, "restarts in the log", int(run.restarts.sum()), log.count("restarted"))
+    _require(run, "migrations in the log", int(run.migrations.sum()), log.count("migrated"))
+
+
+def _require(run: Run, what: str, expected: int, found: int) -> None:
+    if expected != found:
+        raise MismatchError(
+            f"{run.policy} on {run.fleet}: {what}: {found:,}, expected {expected:,}; the simulation is wrong, please "
+            "report it"
+        )

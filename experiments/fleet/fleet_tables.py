@@ -1,0 +1,83 @@
+"""The tables of a specification that say what serves: groups of instances, their links, how requests migrate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from experiments.fleet.part import Part, Seconds, Text
+from orsched.catalogue import hardware
+from orsched.errors import InputError
+from orsched.fleet import Fleet
+from orsched.group import MOST_INSTANCES, Group, Role
+from orsched.link import Link, StagedCopy
+
+GIGABYTE = 1e9
+MILLISECOND = 1e-3
+
+
+class LinkTable(Part):
+    """``[group.link]``: the connection of each instance of a group to the others."""
+
+    bandwidth_gb_per_s: Annotated[float, Field(gt=0, le=1e9)] | None = None
+    """In each direction, 1e9 bytes per second; left out: transfers take no time beyond the latency."""
+    latency_ms: Annotated[float, Field(ge=0, le=1e7)] = 0.0
+
+    def link(self) -> Link:
+        """What the engine takes."""
+        latency_s = self.latency_ms * MILLISECOND
+        if self.bandwidth_gb_per_s is None:
+            return Link(latency_s=latency_s)
+        return Link(self.bandwidth_gb_per_s * GIGABYTE, latency_s)
+
+
+class GroupTable(Part):
+    """``[[group]]``: identical instances with one role."""
+
+    hardware: Text
+    """Catalogue name, a model on a chip to compose, or the path of a hardware file relative to the specification."""
+    size: Annotated[int, Field(ge=1, le=MOST_INSTANCES)] = 1
+    role: Literal["mixed", "prefill", "decode"] = "mixed"
+    tier: Text | None = None
+    off: Annotated[int, Field(ge=0, le=MOST_INSTANCES)] = 0
+    start_up_s: Seconds = 0.0
+    link: LinkTable = LinkTable()
+
+    def group(self, folder: Path) -> Group:
+        """What the engine takes; paths are relative to `folder`."""
+        name = str(folder / self.hardware) if self.hardware.endswith(".toml") else self.hardware
+        return Group(hardware(name), self.size, Role(self.role), self.tier, self.off, self.start_up_s, self.link.link())
+
+
+class MigrationTable(Part):
+    """``[migration]``: how running requests move between instances; see `orsched.link.StagedCopy`."""
+
+    stages: Annotated[int, Field(ge=0, le=1_000)] = 3
+    last_stage_tokens: Annotated[int, Field(ge=0, le=10**9)] = 256
+    downtime_ms: Annotated[float, Field(ge=0, le=1e7)] = 0.0
+
+    def staged_copy(self) -> StagedCopy:
+        """What the engine takes."""
+        return StagedCopy(self.stages, self.last_stage_tokens, self.downtime_ms * MILLISECOND)
+
+
+def fleet_of(groups: list[GroupTable], migration: MigrationTable, folder: Path) -> Fleet:
+    """Build the fleet.
+
+    Raises
+    ------
+    InputError
+        Naming the group that cannot be built, or when the groups do not make a fleet.
+    """
+    built = []
+    for place, table in enumerate(groups):
+        try:
+            built.append(table.group(folder))
+        except InputError as error:
+            raise InputError(f"group.{place}: {error}") from None
+    try:
+        return Fleet(tuple(built), migration.staged_copy())
+    except InputError as error:
+        raise InputError(f"group: {error}") from None

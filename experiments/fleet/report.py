@@ -1,0 +1,139 @@
+"""A fleet experiment in the terminal, as a JSON document, and as files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from experiments.fleet.booktabs import to_booktabs
+from experiments.fleet.run import FleetResults
+from experiments.fleet.summary import Estimates, FleetRow, FleetSummary
+from experiments.fleet.tables import PlainTable, notes, tables, tidy_frame
+from experiments.fleet.timeline import write_timeline
+from experiments.render.markdown import escaped, pipe_table
+from experiments.render.plain import estimate_document, plain
+from orsched.atomic import write_text
+from orsched.estimate import Estimate
+
+FILES = ("summary.json", "table.md", "table.csv", "table.tex", "timeline.svg", "timeline.png")
+"""What `write_report` writes."""
+
+REQUESTS_FOLDER = "requests"
+"""Where runs are kept."""
+
+
+def to_rich(summary: FleetSummary) -> Group:
+    """Build the tables, and below them what to know."""
+    lines: list[RenderableType] = [_grid(table) for table in tables(summary)]
+    lines += [Text(note) for note in notes(summary)]
+    return Group(*lines, Text(f"{summary.wall_s:.2f} s"))
+
+
+def _grid(table: PlainTable) -> Table:
+    grid = Table(title=table.title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    for k, header in enumerate(table.headers):
+        head = header if k < table.labels else header.replace(" (", "\n(")
+        grid.add_column(head, justify="left" if k < table.labels else "right", overflow="fold")
+    for row in table.rows:
+        grid.add_row(*map(Text, row))
+    return grid
+
+
+def document(summary: FleetSummary) -> dict[str, Any]:
+    """Everything as the one JSON object that ``--json`` prints."""
+    experiment = summary.experiment
+    return {
+        "name": experiment.name,
+        "description": experiment.description,
+        "workload": experiment.paths.source.name,
+        "rate_per_s": estimate_document(summary.rate_per_s),
+        "requests": experiment.paths.requests,
+        "replications": experiment.replications,
+        "seed": experiment.paths.seed,
+        "warm_up": experiment.warm_up,
+        "scoring": experiment.scoring,
+        "attainment_level": experiment.attainment,
+        "groups": [
+            {
+                "hardware": group.hardware.name,
+                "size": group.size,
+                "role": str(group.role),
+                "tier": group.tier,
+                "off": group.off,
+                "start_up_s": group.start_up_s,
+            }
+            for group in experiment.fleet.groups
+        ],
+        "tiers": [
+            {"name": tier.name, "ttft_s": tier.slo and tier.slo.ttft_s, "tpot_s": tier.slo and tier.slo.tpot_s}
+            for tier in experiment.tiers
+        ],
+        "bound": None
+        if summary.bound is None
+        else {
+            "name": summary.bound_name,
+            "certified": summary.bound_certified,
+            "goodput_per_s": estimate_document(summary.bound),
+            "sustained_per_s": _optional(summary.sustained_bound),
+        },
+        "policies": [_row(row) for row in summary.rows],
+        "notices": list(experiment.notices),
+        "wall_s": summary.wall_s,
+    }
+
+
+def _row(row: FleetRow) -> dict[str, Any]:
+    policy = row.contender.policy
+    return {
+        "policy": row.contender.label,
+        "system": row.contender.system,
+        "information": policy.information.label,
+        "settings": plain(policy.settings),
+        "metrics": _metrics(row.metrics),
+        "tiers": {name: _metrics(metrics) for name, metrics in row.tiers.items()},
+        "differences": _metrics(row.differences),
+        "over_bound": _optional(row.over_bound),
+        "sustained_over_bound": _optional(row.sustained_over_bound),
+    }
+
+
+def _metrics(metrics: Estimates) -> dict[str, Any]:
+    return {name: estimate_document(value) for name, value in metrics.items()}
+
+
+def _optional(value: Estimate | None) -> dict[str, Any] | None:
+    return None if value is None else estimate_document(value)
+
+
+def markdown(summary: FleetSummary) -> str:
+    """The tables as GitHub Markdown."""
+    parts = []
+    for table in tables(summary):
+        parts += [f"**{escaped(table.title)}** (mean ± 95% half-width)", "", pipe_table(table.headers, table.rows), ""]
+    return "\n".join([*parts, *(f"- {escaped(note)}" for note in notes(summary))]) + "\n"
+
+
+def latex(summary: FleetSummary) -> str:
+    """The tables as LaTeX with booktabs."""
+    written = [to_booktabs(table) for table in tables(summary)]
+    return "\n".join(written)
+
+
+def write_report(results: FleetResults, summary: FleetSummary, folder: Path) -> list[Path]:
+    """Write `FILES` into `folder`, which must exist; returns their paths."""
+    import json
+
+    paths = [folder / name for name in FILES]
+    write_text(paths[0], json.dumps(document(summary), indent=2, allow_nan=False, ensure_ascii=False) + "\n")
+    write_text(paths[1], markdown(summary))
+    write_text(paths[2], tidy_frame(summary).to_csv(index=False, lineterminator="\n"))
+    write_text(paths[3], latex(summary))
+    logs = {label: served.log for label, served in results.paths[0].served.items() if served.log is not None}
+    for path in paths[4:]:
+        write_timeline(summary.experiment.name, logs, path)
+    return paths

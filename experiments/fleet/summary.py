@@ -1,0 +1,143 @@
+"""A fleet experiment summed up: means with 95% intervals, differences on the same paths, distance to the bound."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from experiments.fleet.run import FleetResults
+from experiments.fleet.spec import Contender, FleetExperiment
+from experiments.fleet.task import PathResult, Served
+from orsched.estimate import Estimate, estimate, paired_difference
+
+Estimates = Mapping[str, Estimate]
+Numbers = Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class FleetRow:
+    """One policy over all paths.
+
+    Parameters
+    ----------
+    contender : Contender
+        Which.
+    metrics : mapping of str to Estimate
+        Of the whole, by the names of `experiments.fleet.outcome.UNITS`, and ``sustained_per_s`` if it was searched.
+    tiers : mapping of str to mapping of str to Estimate
+        Of each tier.
+    differences : mapping of str to Estimate
+        This policy less the first one, path by path; empty for the first.
+    over_bound : Estimate, optional
+        Goodput over the bound of the same path.
+    sustained_over_bound : Estimate, optional
+        Largest sustained rate over its bound, for the lengths of the same path.
+    """
+
+    contender: Contender
+    metrics: Estimates
+    tiers: Mapping[str, Estimates]
+    differences: Estimates = field(default_factory=dict)
+    over_bound: Estimate | None = None
+    sustained_over_bound: Estimate | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FleetSummary:
+    """All policies over all paths.
+
+    Parameters
+    ----------
+    experiment : FleetExperiment
+        What was run.
+    rows : tuple of FleetRow
+        In the order of the experiment.
+    rate_per_s : Estimate
+        Requests per second of the arrivals' span.
+    bound : Estimate, optional
+        The bound on goodput, requests per second.
+    bound_name : str
+        Which bound.
+    bound_certified : bool
+        Whether it was re-computed exactly on every path.
+    sustained_bound : Estimate, optional
+        The bound on the largest sustained rate, requests per second.
+    wall_s : float
+        Seconds for all of it.
+    """
+
+    experiment: FleetExperiment
+    rows: tuple[FleetRow, ...]
+    rate_per_s: Estimate
+    bound: Estimate | None
+    bound_name: str
+    bound_certified: bool
+    sustained_bound: Estimate | None
+    wall_s: float
+
+
+def summarise(results: FleetResults) -> FleetSummary:
+    """Estimate everything over the paths; a quantity that one of them lacks is left out."""
+    paths = results.paths
+    bounds = [path.bound for path in paths if path.bound is not None]
+    sustained = [path.sustained_bound_per_s for path in paths if path.sustained_bound_per_s is not None]
+    rows: list[FleetRow] = []
+    for contender in results.experiment.contenders:
+        rows.append(_row(contender, paths, results.experiment.contenders[0]))
+    return FleetSummary(
+        experiment=results.experiment,
+        rows=tuple(rows),
+        rate_per_s=estimate([path.rate_per_s for path in paths]),
+        bound=estimate([bound.value for bound in bounds]) if bounds else None,
+        bound_name=bounds[0].name if bounds else "",
+        bound_certified=bool(bounds) and all(bound.certified for bound in bounds),
+        sustained_bound=estimate(sustained) if sustained else None,
+        wall_s=results.wall_s,
+    )
+
+
+def _row(contender: Contender, paths: Sequence[PathResult], first: Contender) -> FleetRow:
+    mine = [path.served[contender.label] for path in paths]
+    numbers = [_numbers(served) for served in mine]
+    differences: Estimates = {}
+    if contender is not first:
+        theirs = [_numbers(path.served[first.label]) for path in paths]
+        differences = {
+            name: paired_difference([one[name] for one in numbers], [one[name] for one in theirs])
+            for name in _common([*numbers, *theirs])
+        }
+    names = _common([served.judged.tiers for served in mine])
+    return FleetRow(
+        contender=contender,
+        metrics=_estimates(numbers),
+        tiers={name: _estimates([served.judged.tiers[name] for served in mine]) for name in names},
+        differences=differences,
+        over_bound=_ratio(
+            paths, lambda path: None if path.bound is None else path.bound.value, numbers, "goodput_per_s"
+        ),
+        sustained_over_bound=_ratio(paths, lambda path: path.sustained_bound_per_s, numbers, "sustained_per_s"),
+    )
+
+
+def _numbers(served: Served) -> Numbers:
+    """All numbers of the whole."""
+    if served.sustained_per_s is None:
+        return served.judged.metrics
+    return {**served.judged.metrics, "sustained_per_s": served.sustained_per_s}
+
+
+def _ratio(
+    paths: Sequence[PathResult], bound: Callable[[PathResult], float | None], numbers: Sequence[Numbers], name: str
+) -> Estimate | None:
+    """Mean over paths of a number over the bound of its path; None when a path has none."""
+    pairs = [(one.get(name), bound(path)) for one, path in zip(numbers, paths, strict=True)]
+    shares = [value / limit for value, limit in pairs if value is not None and limit]
+    return estimate(shares) if len(shares) == len(paths) else None
+
+
+def _common(columns: Sequence[Mapping[str, object]]) -> list[str]:
+    return [name for name in columns[0] if all(name in column for column in columns)]
+
+
+def _estimates(observations: Sequence[Numbers]) -> dict[str, Estimate]:
+    return {name: estimate([one[name] for one in observations]) for name in _common(observations)}

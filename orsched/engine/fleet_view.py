@@ -1,0 +1,292 @@
+"""What a policy may see of the fleet when it routes, places, or controls it; without the hidden output lengths."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from orsched.engine.index import LeastIndex
+from orsched.engine.pool import ENTRY, Pool
+from orsched.engine.state import State
+from orsched.engine.view import InstanceView
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from orsched.catalogue import Hardware
+    from orsched.engine.cluster import Cluster
+    from orsched.engine.instance import Instance
+    from orsched.group import Role
+    from orsched.request import SLO
+
+
+class FleetView:
+    """The fleet at the moment of a decision, read-only. Instances and requests are numbers.
+
+    Whatever depends on time is exact now: an iteration that ends at this very instant comes after the decision.
+
+    Attributes
+    ----------
+    now_s : float
+        Current time, seconds.
+    routed : int
+        Requests routed before this one.
+    rng : numpy.random.Generator
+        The policy's own random stream.
+    memo : dict
+        Scratch memory of the policy; empty at the start of a run.
+    size : int
+        Number of instances.
+    """
+
+    __slots__ = (
+        "_changed",
+        "_cluster",
+        "_indices",
+        "_instances",
+        "_members",
+        "_requests",
+        "memo",
+        "now_s",
+        "rng",
+        "routed",
+        "size",
+    )
+
+    def __init__(self, cluster: Cluster, instances: list[Instance], rng: np.random.Generator) -> None:
+        self._cluster = cluster
+        self._instances = instances
+        self._requests = cluster.requests
+        self._indices: dict[tuple[str, Pool], LeastIndex] = {}
+        self._members: dict[Pool, tuple[int, ...]] = {}
+        self._changed: dict[object, set[int]] = {}
+        self.memo: dict[object, Any] = {}
+        self.now_s = 0.0
+        self.routed = 0
+        self.rng = rng
+        self.size = len(instances)
+
+    # Requests
+
+    def input_tokens(self, request: int) -> int:
+        """Prompt length of `request`."""
+        return self._requests.input_tokens[request]
+
+    def prompt_tokens(self, request: int) -> int:
+        """Tokens `request` has to process before its next token if its KV cache is nowhere."""
+        return self._requests.prompt_target[request]
+
+    def arrival_s(self, request: int) -> float:
+        """When `request` arrived, seconds."""
+        return self._requests.arrival_s[request]
+
+    def label(self, request: int) -> int:
+        """The workload's own class of `request` (`Workload.class_id`): its tenant or service class."""
+        return self._requests.labels[request]
+
+    def slo(self, request: int) -> SLO | None:
+        """Objective of the class of `request`; None when it has none."""
+        return self._requests.slos[self._requests.labels[request]]
+
+    @property
+    def slos(self) -> Sequence[SLO | None]:
+        """Objective of each class of the workload."""
+        return self._requests.slos
+
+    @property
+    def context_tokens(self) -> int:
+        """Longest context (prompt plus output) the deployment is configured for, tokens."""
+        return self._requests.context_tokens
+
+    def instance_of(self, request: int) -> int:
+        """Where a routed `request` is, or was last."""
+        return self._requests.instance[request]
+
+    def cached_tokens(self, request: int) -> int:
+        """KV tokens of a `request` that decodes or is parked."""
+        return self._instances[self._requests.instance[request]].cached_at(request, self.now_s)
+
+    def emitted_tokens(self, request: int) -> int:
+        """Output tokens that `request` has emitted so far."""
+        requests = self._requests
+        instance = self._instances[requests.instance[request]]
+        if instance.running.get(request) is None:
+            return requests.prompt_target[request] - requests.input_tokens[request]
+        return instance.cached_at(request, self.now_s) + 1 - requests.input_tokens[request]
+
+    def output_tokens(self, request: int) -> int:
+        """Output length of `request` as far as the policy knows it, see `InstanceView.output_tokens`."""
+        return self._instances[self._requests.instance[request]].stream.view.output_tokens(request)
+
+    def remaining_tokens(self, request: int) -> float:
+        """Output tokens `request` has still to emit, as far as the policy knows.
+
+        Raises
+        ------
+        InformationError
+            With less information than `Information.PREDICTED`.
+        """
+        return self._requests.remaining_tokens(request, self.emitted_tokens(request))
+
+    # Instances
+
+    def instance(self, instance: int) -> InstanceView:
+        """What a batcher sees of an instance; its clocks and KV tokens are those of the start of its epoch."""
+        return self._instances[instance].stream.view
+
+    def hardware(self, instance: int) -> Hardware:
+        """What an instance is."""
+        return self._instances[instance].hardware
+
+    def role(self, instance: int) -> Role:
+        """Its role now."""
+        return self._instances[instance].role
+
+    def tier(self, instance: int) -> str | None:
+        """Its tier now."""
+        return self._instances[instance].tier
+
+    def state(self, instance: int) -> State:
+        """Whether it serves, starts, drains, is off or dead."""
+        return self._instances[instance].state
+
+    def in_system(self, instance: int) -> int:
+        """Requests waiting or running on an instance, or on their way to it."""
+        return self._instances[instance].in_system
+
+    def num_running(self, instance: int) -> int:
+        """Requests admitted on an instance, decoding or prefilling."""
+        return len(self._instances[instance].running)
+
+    def num_waiting(self, instance: int) -> int:
+        """Requests in an instance's queues."""
+        return sum(map(len, self._instances[instance].queues))
+
+    def waiting(self, instance: int) -> Iterator[int]:
+        """Requests in an instance's queues."""
+        for queue in self._instances[instance].queues:
+            yield from queue
+
+    def running(self, instance: int) -> Collection[int]:
+        """Requests admitted on an instance, in order of admission."""
+        return self._instances[instance].running.keys()
+
+    def prefilling(self, instance: int) -> Mapping[int, int]:
+        """Requests admitted whose prompt is partly processed -> tokens done before the iteration in flight."""
+        return self._instances[instance].prefilling
+
+    def decoding(self, instance: int) -> list[int]:
+        """Requests that decode on an instance and are not being copied away."""
+        found = self._instances[instance]
+        return [r for r, cohort in found.running.items() if cohort is not None and r not in found.dock.copying]
+
+    def inbound(self, instance: int) -> Collection[int]:
+        """Requests that wait to be sent to an instance, first come first served."""
+        return self._instances[instance].dock.inbound
+
+    def parked(self, instance: int) -> Collection[int]:
+        """Requests that stand still on an instance with their KV cache, to go elsewhere."""
+        return self._instances[instance].dock.parked.keys()
+
+    def backlog_tokens(self, instance: int) -> int:
+        """Prompt tokens of an instance's requests that it has not processed before the iteration in flight."""
+        return self._instances[instance].backlog_tokens
+
+    def resident_tokens(self, instance: int) -> int:
+        """KV tokens cached on an instance at the start of its epoch, for the requests that run there."""
+        return self._instances[instance].resident_tokens
+
+    def kv_tokens(self, instance: int) -> int:
+        """KV tokens cached on an instance for the requests that run there."""
+        found = self._instances[instance]
+        return found.resident_tokens + found.stream.tokens_appended_before(self.now_s)
+
+    def free_blocks(self, instance: int) -> int:
+        """KV blocks nobody has been promised; during an epoch its growth counts as promised to the end."""
+        return self._instances[instance].ledger.free_blocks
+
+    def capacity_blocks(self, instance: int) -> int:
+        """KV blocks of an instance."""
+        return self._instances[instance].ledger.capacity_blocks
+
+    def blocks_for(self, instance: int, tokens: int) -> int:
+        """Blocks that `tokens` KV tokens of one request occupy there."""
+        return self._instances[instance].ledger.blocks_for(tokens)
+
+    def iteration_end_s(self, instance: int) -> float:
+        """When the iteration in flight ends; now if there is none."""
+        return self._instances[instance].stream.iteration_end_s(self.now_s)
+
+    def evictions(self, instance: int) -> int:
+        """Preemptions on an instance so far."""
+        return self._instances[instance].evictions
+
+    # The fleet
+
+    @property
+    def num_pending(self) -> int:
+        """Requests that the router keeps."""
+        return self._cluster.dispatch.num_pending
+
+    def members(self, pool: Pool = ENTRY) -> tuple[int, ...]:
+        """Serving instances of a pool, in order."""
+        found = self._members.get(pool)
+        if found is None:
+            found = self._members[pool] = tuple(i for i in range(self.size) if self._belongs(i, pool))
+        return found
+
+    def in_state(self, state: State) -> list[int]:
+        """Instances in a state, in order; O(fleet)."""
+        return [instance.index for instance in self._instances if instance.state is state]
+
+    def least(
+        self,
+        name: str,
+        value: Callable[[int], float],
+        pool: Pool = ENTRY,
+        exact: Callable[[int], float] | None = None,
+    ) -> int | None:
+        """Serving instance of a pool with the least value, ties to the lowest number; None when the pool is empty.
+
+        An index is kept under `name` and `pool`, so that it costs O(log fleet) for every instance that has changed.
+
+        Parameters
+        ----------
+        name : str
+            Names the value, among all that are asked for in a run.
+        value : callable
+            ``value(instance)``: changes only when the instance does (an arrival, an epoch, a departure).
+        pool : Pool
+            Whom to choose from.
+        exact : callable, optional
+            The value now, never below `value` since the instance's last change. Only those that can be least are asked.
+        """
+        key = (name, pool)
+        index = self._indices.get(key)
+        if index is None:
+
+            def member_value(instance: int) -> float:
+                return value(instance) if self._belongs(instance, pool) else math.inf
+
+            index = self._indices[key] = LeastIndex(self.size, member_value, self.changed(key))
+        return index.least(exact)
+
+    def changed(self, consumer: object) -> set[int]:
+        """Instances that have changed since this consumer emptied the set, which is its own; all of them at first."""
+        found = self._changed.get(consumer)
+        if found is None:
+            found = self._changed[consumer] = set(range(self.size))
+            for instance in self._instances:
+                instance.watchers.append(found)
+        return found
+
+    def regroup(self) -> None:
+        """Forget who belongs to which pool; for the engine, when a state, role or tier has changed."""
+        self._members.clear()
+
+    def _belongs(self, instance: int, pool: Pool) -> bool:
+        found = self._instances[instance]
+        if found.state is not State.SERVING or found.role not in pool.roles:
+            return False
+        return pool.tier is None or found.tier == pool.tier
