@@ -62,6 +62,10 @@ class Hardware:
         Whether the KV blocks of a preempted request stay cached until somebody takes them, so that it recomputes only
         what was lost (vLLM's prefix caching). Blocks freed first are taken first, a request's last block before its
         first.
+    keeps_prefixes : bool
+        Whether prompts that begin alike share what they have in common (`Workload.prefix_blocks`), and blocks that
+        nobody uses stay cached until they are needed (`orsched.engine.prefix_cache.PrefixCache`). Includes
+        `keeps_preempted_kv`, which must be true.
     kv_bytes_per_token : float, optional
         Bytes that one token of context takes when it is sent to another instance: of the whole instance, all its GPUs
         together, KV heads that are copied counted once. None: not known, nothing can be sent.
@@ -92,6 +96,7 @@ class Hardware:
     max_num_seqs: int = 256
     block_tokens: int = 1
     keeps_preempted_kv: bool = False
+    keeps_prefixes: bool = False
     kv_bytes_per_token: float | None = None
     kind: str = "hypothetical"
     source: str = ""
@@ -112,6 +117,10 @@ class Hardware:
         if self.block_tokens > self.kv_capacity_tokens:
             raise InputError(
                 f"Hardware.block_tokens = {self.block_tokens} exceeds the KV capacity {self.kv_capacity_tokens}"
+            )
+        if self.keeps_prefixes and not self.keeps_preempted_kv:
+            raise InputError(
+                "Hardware.keeps_prefixes = True needs keeps_preempted_kv = True: what is preempted is cached"
             )
         if self.kv_bytes_per_token is not None:
             check_number(self, "kv_bytes_per_token", above=True, unit="bytes")

@@ -67,6 +67,7 @@ class HardwareFile(_Part):
     max_num_seqs: int = Field(ge=1, le=MOST_SEQS)
     max_num_seqs_source: str = ""
     keeps_preempted_kv: bool = False
+    keeps_prefixes: bool = False
     kv_bytes_per_token: float | None = Field(default=None, gt=0, le=MOST_NUMBER)
     tdp_w: float | None = Field(default=None, gt=0)
     cost: float | None = Field(default=None, gt=0)
@@ -119,6 +120,7 @@ def _hardware(table: HardwareFile) -> Hardware:
         max_num_seqs=table.max_num_seqs,
         block_tokens=table.block_tokens,
         keeps_preempted_kv=table.keeps_preempted_kv,
+        keeps_prefixes=table.keeps_prefixes,
         kv_bytes_per_token=_kv_bytes_per_token(table),
         kind=table.kind,
         source=table.source,

@@ -74,6 +74,10 @@ class KVLedger:
         """Give back `blocks` blocks that `grow` booked and that were not needed after all."""
         self.used_blocks -= blocks
 
+    def settle(self, request: int, tokens: int) -> None:
+        """Book under the name of `request`, which has `tokens` KV tokens cached, the blocks that it has grown by."""
+        self.held[request] = max(self.held[request], -(-tokens // self.block_tokens))
+
     def release(self, request: int, tokens: int) -> int:
         """Free everything `request` holds, knowing that it has `tokens` KV tokens cached; returns the blocks."""
         held, grown = self.held.pop(request), -(-tokens // self.block_tokens)

@@ -13,6 +13,7 @@ from experiments.cli.check import check
 from experiments.cli.demo import demo
 from experiments.cli.doctor import doctor
 from experiments.cli.evaluate import evaluate
+from experiments.cli.fleet import fleet
 from experiments.cli.gap_table import gap_table
 from experiments.cli.heavy_traffic import heavy_traffic
 from experiments.cli.hindsight import hindsight
@@ -50,6 +51,7 @@ app.command("demo")(demo)
 app.command("evaluate")(evaluate)
 app.command("bound")(bound)
 app.command("gap-table")(gap_table)
+app.command("fleet")(fleet)
 app.command("trajectory")(trajectory)
 app.command("hindsight")(hindsight)
 app.command("heavy-traffic")(heavy_traffic)

@@ -8,7 +8,8 @@ import numpy as np
 
 from experiments.fleet.spec import Scoring
 from fluid import ClassRate
-from fluid.fleets import GoodputBound, Tier, deadline_goodput_bound, mean_tpot_goodput_bound
+from fluid.fleets import GoodputBound, Tier, mean_tpot_goodput_bound
+from fluid.fleets.deadline_goodput import deadline_goodput_bound
 from orsched.bound import Bound
 from orsched.fleet import Fleet
 from orsched.workloads import Workload

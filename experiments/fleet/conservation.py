@@ -34,6 +34,12 @@ def require_conserved(run: Run) -> None:
     _require(run, "rejections in the log", int(run.rejected.sum()), log.count("rejected"))
     _require(run, "restarts in the log", int(run.restarts.sum()), log.count("restarted"))
     _require(run, "migrations in the log", int(run.migrations.sum()), log.count("migrated"))
+    first_s, last_s = float(run.arrival_s[0]), float(np.nanmax(run.completion_s, initial=run.arrival_s[0]))
+    logged_s, counted_s = log.instances_on().integral(first_s, last_s), float(run.on_s.sum())
+    if abs(logged_s - counted_s) > CLOCK * max(last_s * log.size, 1.0):
+        raise MismatchError(
+            f"{run.policy} on {run.fleet}: instances were on for {counted_s} s, by the log {logged_s} s"
+        )
 
 
 def _require(run: Run, what: str, expected: int, found: int) -> None:

@@ -42,6 +42,9 @@ EVENTS = (
     Column("good_per_server_hour", "good per server-hour"),
     Column("energy_per_good_j", "energy per good (J)"),
 )
+NOTHING = ("", "0 ± 0", "0 (n=1)")
+"""Cells that say nothing."""
+
 TIER = (*WHOLE[:2], *WHOLE[3:7], Column("rejected", "rejected"))
 
 
@@ -70,7 +73,7 @@ class PlainTable:
 def tables(summary: FleetSummary) -> list[PlainTable]:
     """All tables that have something to say: the whole, what happened, the tiers, differences to the first policy."""
     rows = summary.rows
-    found = [_of_rows(title(summary), WHOLE, rows, {"over bound (%)": _over_bound(rows)} if summary.bound else {})]
+    found = [_of_rows(title(summary), WHOLE, rows, {"of bound (%)": _over_bound(rows)} if summary.bound else {})]
     found.append(_of_rows("per run", EVENTS, rows, {}))
     tiers = [tier for tier in summary.experiment.tiers if any(tier.name in row.tiers for row in rows)]
     if len(tiers) > 1:
@@ -109,11 +112,13 @@ def notes(summary: FleetSummary) -> list[str]:
             found.append(f"tier {tier.name}: TTFT {tier.slo.ttft_s:g} s, TPOT {1e3 * tier.slo.tpot_s:g} ms")
     if summary.bound is not None:
         certified = "certified" if summary.bound_certified else "not certified"
-        found.append(f"bound: no policy has more than {summary.bound}/s within SLO ({summary.bound_name}, {certified})")
+        found.append(
+            f"bound: no policy has more than {summary.bound.mean:.4g}/s within SLO ({summary.bound_name}, {certified})"
+        )
     if summary.sustained_bound is not None:
         found.append(
             f"sustained: largest rate with {100 * experiment.attainment:g}% within SLO; in the long run no policy "
-            f"sustains more than {summary.sustained_bound}/s"
+            f"sustains more than {summary.sustained_bound.mean:.4g}/s"
         )
         found += [
             f"{row.contender.label}: {percent(row.sustained_over_bound)}% of that"
@@ -174,7 +179,9 @@ def _over_bound(rows: Sequence[FleetRow]) -> list[str]:
 
 
 def _without_empty(table: PlainTable) -> PlainTable:
-    """Leave out columns of numbers that no row has."""
-    kept = [k for k in range(len(table.headers)) if k < table.labels or any(row[k] for row in table.rows)]
+    """Leave out columns of numbers that no row has, or that are 0 in all rows."""
+    kept = [
+        k for k in range(len(table.headers)) if k < table.labels or any(row[k] not in NOTHING for row in table.rows)
+    ]
     rows = tuple(tuple(row[k] for k in kept) for row in table.rows)
     return PlainTable(table.title, tuple(table.headers[k] for k in kept), rows, table.labels)

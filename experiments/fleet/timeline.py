@@ -42,9 +42,9 @@ IDLE_STATES = ((State.STARTING, "0.75"), (State.DRAINING, "0.6"), (State.DEAD, "
 def write_timeline(name: str, logs: Mapping[str, FleetLog], path: Path) -> None:
     """Draw one column per policy, as PNG or SVG by the name's ending.
 
-    Top: serving instances by tier (or role, where there are no tiers), those that start, drain or are broken above them.
+    Top: serving instances by tier (by role, where there are no tiers), above them those that start, drain or are dead.
     Middle: requests in system, the most loaded instance of each instant at the bottom, the least loaded on top.
-    Bottom: what happened.
+    Bottom: what happened, if anything did.
     """
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -53,7 +53,9 @@ def write_timeline(name: str, logs: Mapping[str, FleetLog], path: Path) -> None:
     shown = dict(list(logs.items())[:MOST_SHOWN])
     figure = Figure(figsize=(2.2 + 4.6 * len(shown), 7.2), dpi=130, layout="constrained")
     FigureCanvasAgg(figure)
-    grid = figure.subplots(3, len(shown), squeeze=False, sharex=True, height_ratios=(2, 2, 1.3))
+    eventful = any(log.count(kind) for log in shown.values() for kind, _, _ in MARKS)
+    heights = (2, 2, 1.3) if eventful else (2, 2)
+    grid = figure.subplots(len(heights), len(shown), squeeze=False, sharex=True, height_ratios=heights)
     most = max(
         [int(log.samples.in_system.max(initial=0)) for log in shown.values() if log.samples is not None], default=0
     )
@@ -61,9 +63,10 @@ def write_timeline(name: str, logs: Mapping[str, FleetLog], path: Path) -> None:
         end_s = _end_s(log)
         _draw_instances(column[0], log, end_s)
         _draw_gradient(figure, column[1], log, max(most, 1))
-        _draw_events(column[2], log)
+        if eventful:
+            _draw_events(column[2], log)
         column[0].set_title(label, fontsize="medium")
-        column[2].set_xlabel("time (s)")
+        column[-1].set_xlabel("time (s)")
         column[0].set_xlim(0, end_s)
     grid[0, 0].set_ylabel("instances")
     grid[1, 0].set_ylabel("instances by load\n(colour: requests in system)")

@@ -98,18 +98,29 @@ def balance_bounds(case: BalanceCase) -> BalanceBounds:
     average, whole = np.zeros(case.rounds), np.zeros(case.rounds)
     for base, weights in case.minorant_weights():
         for t in np.flatnonzero(held.any(axis=0)).tolist():
-            ordered = sorted(weights[held[:, t] > 0, t].tolist(), reverse=True)
-            mean = base + sum(ordered) / m
-            average[t] = max(average[t], mean)
-            whole[t] = max(whole[t], mean, base + _pigeonhole(ordered, m))
+            mean, pigeonhole = heaviest_share(weights[held[:, t] > 0, t], m)
+            average[t] = max(average[t], base + mean)
+            whole[t] = max(whole[t], base + max(mean, pigeonhole))
     overflow = np.maximum(held.sum(axis=0) - room, 0)
     return BalanceBounds(average, whole, overflow, np.array([_fewest(column, room) for column in held.T]))
 
 
-def _pigeonhole(ordered: list[float], m: int) -> float:
-    """Largest over k of the sum of the k + 1 lightest of the k m + 1 heaviest; weights in decreasing order."""
+def heaviest_share(weights: Floats, m: int) -> tuple[float, float]:
+    """Two lower bounds on the largest weight of m parts of a set: the average, and the pigeonhole.
+
+    The latter is the largest over k of the sum of the k + 1 lightest of the k m + 1 heaviest.
+
+    Parameters
+    ----------
+    weights : ndarray of float64
+        At least one, >= 0.
+    m : int
+        Parts, >= 1.
+    """
+    ordered = sorted(weights.tolist(), reverse=True)
     totals = [0.0, *accumulate(ordered)]
-    return max(totals[k * m + 1] - totals[k * m - k] for k in range((len(ordered) - 1) // m + 1))
+    pigeonhole = max(totals[k * m + 1] - totals[k * m - k] for k in range((len(ordered) - 1) // m + 1))
+    return totals[-1] / m, pigeonhole
 
 
 def _fewest(held: Ints, room: int) -> int:

@@ -59,6 +59,7 @@ class Dock:
         """Let a request that was resident stand still; its blocks stay held."""
         instance = self._instance
         instance.resident_tokens -= tokens
+        instance.ledger.settle(request, tokens)
         self.parked[request] = Parked(tokens, cohort, now_s)
 
     def unpark(self, request: int, now_s: float) -> Parked:

@@ -105,7 +105,7 @@ class FleetView:
 
     def cached_tokens(self, request: int) -> int:
         """KV tokens of a `request` that decodes or is parked."""
-        return self._instances[self._requests.instance[request]].cached_at(request, self.now_s)
+        return self._instances[self._requests.instance[request]].cached_before(request, self.now_s)
 
     def emitted_tokens(self, request: int) -> int:
         """Output tokens that `request` has emitted so far."""
@@ -113,7 +113,7 @@ class FleetView:
         instance = self._instances[requests.instance[request]]
         if instance.running.get(request) is None:
             return requests.prompt_target[request] - requests.input_tokens[request]
-        return instance.cached_at(request, self.now_s) + 1 - requests.input_tokens[request]
+        return instance.cached_before(request, self.now_s) + 1 - requests.input_tokens[request]
 
     def output_tokens(self, request: int) -> int:
         """Output length of `request` as far as the policy knows it, see `InstanceView.output_tokens`."""

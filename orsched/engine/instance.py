@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from orsched.engine.calendar import Calendar
@@ -300,19 +301,27 @@ class Instance:
         if self.retained is not None:
             self.retained.free(blocks)
 
-    def cached_at(self, request: int, now_s: float) -> int:
+    def cached_before(self, request: int, now_s: float) -> int:
         """KV tokens of a decoding or parked request, by the iterations that end before `now_s`."""
+        return self._cached(request, self.stream.iterations_before, now_s)
+
+    def cached_by(self, request: int, now_s: float) -> int:
+        """The same with those that end at `now_s`."""
+        return self._cached(request, self.stream.iterations_by, now_s)
+
+    def _cached(self, request: int, iterations: Callable[[float, Cohort], int], now_s: float) -> int:
         parked = self.dock.parked.get(request)
         if parked is not None:
             return parked.tokens
         cohort = self.running[request]
         assert cohort is not None
-        return cohort.base[request] + cohort.clock + self.stream.iterations_before(now_s, cohort)
+        return cohort.base[request] + cohort.clock + iterations(now_s, cohort)
 
     def spare_tokens(self, tokens: int) -> int:
-        """KV tokens that fit beside a new request of `tokens` tokens."""
+        """KV tokens that fit beside a new request of `tokens` tokens and a block to grow for everybody who runs."""
         ledger = self.ledger
-        return (ledger.free_blocks - ledger.blocks_for(tokens)) * ledger.block_tokens
+        spare = ledger.free_blocks - ledger.blocks_for(tokens) - len(self.running)
+        return max(0, spare) * ledger.block_tokens
 
     def evacuate(self, now_s: float) -> tuple[list[int], list[int]]:
         """Give up everything, as the instance dies: requests that have lost their KV cache, and those that waited."""

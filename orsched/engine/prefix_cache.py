@@ -55,6 +55,7 @@ class PrefixCache:
         "_run",
         "_tail_start",
         "_tokens",
+        "duplicate_tokens",
         "pinned_blocks",
     )
 
@@ -80,6 +81,8 @@ class PrefixCache:
         """Tokens before the tail of each preempted request that has one."""
         self.pinned_blocks = 0
         """Ledger blocks of the pinned prefix blocks."""
+        self.duplicate_tokens = 0
+        """Tokens by which the contexts of resident requests exceed what they hold: what is shared is there once."""
 
     def __contains__(self, request: int) -> bool:
         """Whether `request` could find something here: it is not resident."""
@@ -134,42 +137,36 @@ class PrefixCache:
         path = self._path(request)
         count = min(tokens // self._tokens, self._cached(path))
         claimed = sum(self._pin(block) for block in path[:count])
+        self.duplicate_tokens += count * self._tokens - claimed * self._ledger.block_tokens
         self._pinned[request] = count
         own = (tokens - count * self._tokens) // self._ledger.block_tokens
         self._empty += self._forget(request) - own
         return claimed + own
 
-    def publish(self, request: int, tokens: int) -> int:
-        """Cache the prefix blocks of a resident `request` that has `tokens` cached; its copies of others' are freed.
-
-        Returns
-        -------
-        int
-            How many tokens fewer are resident for it.
-        """
+    def publish(self, request: int, tokens: int) -> None:
+        """Cache the prefix blocks of a resident `request` that has `tokens` cached; its copies of others' are freed."""
         count, path = self._pinned[request], self._path(request)
         full = min(tokens // self._tokens, len(path))
-        copies = 0
         for block in path[count:full]:
             self._ledger.held[request] -= self._run
             if block in self._pins:
                 # Another one's block, and if it was idle, as free as the copy becomes.
                 self._ledger.shrink(self._run)
                 self._empty += self._run
-                copies += not self._pin(block)
+                if not self._pin(block):
+                    self.duplicate_tokens += self._tokens
             else:
                 self._pins[block] = 1
                 self.pinned_blocks += self._run
         if full > count:
             self._pinned[request] = full
-        return copies * self._tokens
 
-    def leave(self, request: int, blocks: int) -> int:
-        """Let a resident `request` go, which gave its own `blocks` back to the ledger; returns blocks become idle."""
+    def leave(self, request: int, blocks: int) -> None:
+        """Let a resident `request` go, which gave its own `blocks` back to the ledger."""
         self._empty += blocks
-        return self._unpin(request)
+        self._unpin(request)
 
-    def keep(self, request: int, tokens: int, blocks: int) -> int:
+    def keep(self, request: int, tokens: int, blocks: int) -> None:
         """The same for a preempted request, with `tokens` of its own cached in its `blocks`, to be found by it only."""
         full = tokens // self._ledger.block_tokens
         if full:
@@ -177,7 +174,7 @@ class PrefixCache:
             self._idle[~request] = full
             self._idle_blocks += full
         self._empty += blocks - full
-        return self._unpin(request)
+        self._unpin(request)
 
     def forget(self, request: int) -> None:
         """Count the tail of a preempted `request` as empty: it will not come back here."""
@@ -212,6 +209,8 @@ class PrefixCache:
         assert pins == self._pins, "pins miscounted"
         assert {key for key in self._idle if key >= 0} == {block for block, count in pins.items() if not count}
         assert self.pinned_blocks == self._run * sum(1 for count in pins.values() if count)
+        shared = sum(map(self.shared_tokens, self._pinned))
+        assert self.duplicate_tokens == shared - self.pinned_blocks * self._ledger.block_tokens
         assert {~key for key in self._idle if key < 0} == self._tail_start.keys()
 
     def _cached(self, path: Sequence[int]) -> int:
@@ -229,18 +228,19 @@ class PrefixCache:
         self._ledger.grow(run)
         return run
 
-    def _unpin(self, request: int) -> int:
+    def _unpin(self, request: int) -> None:
         """Take the pins of `request` away, the last block first, so that it is taken first."""
         run, pins, freed = self._run, self._pins, 0
-        for block in reversed(self._path(request)[: self._pinned.pop(request)]):
+        count = self._pinned.pop(request)
+        for block in reversed(self._path(request)[:count]):
             pins[block] -= 1
             if not pins[block]:
                 self._idle[block] = run
                 freed += run
         self._idle_blocks += freed
         self.pinned_blocks -= freed
+        self.duplicate_tokens -= count * self._tokens - freed * self._ledger.block_tokens
         self._ledger.shrink(freed)
-        return freed
 
     def _forget(self, request: int) -> int:
         """Take the tail of `request` out of what is idle; returns its blocks."""

@@ -168,6 +168,18 @@ class Stream:
             return 0
         return self._until(now_s)[0] - 1
 
+    def iterations_by(self, now_s: float, cohort: Cohort) -> int:
+        """The same with those that end at `now_s`: for whoever asks at the end of an iteration elsewhere.
+
+        Which of two iterations that end together the calendar takes first then does not matter.
+        """
+        if not self.busy or cohort not in self._cohorts:
+            return 0
+        slack_s = SNAP * (self.end_s - self._start_s) + CLOCK_SNAP * now_s
+        if self.end_s <= now_s + slack_s:
+            return self._steps
+        return 0 if self._chunks else self._until(now_s + 2 * slack_s)[0] - 1
+
     def iteration_end_s(self, now_s: float) -> float:
         """When the iteration in flight at `now_s` ends; `now_s` if there is none."""
         if not self.busy:

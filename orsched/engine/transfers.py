@@ -109,11 +109,10 @@ class Transfers:
                 self._stop(self.under_way[request], now_s)
         if dock.landed:
             dock.landed = [(request, parked) for request, parked in dock.landed if not instance.land(request, parked)]
-        while dock.inbound and instance.seats and self._accept(instance.stream.view, dock.inbound[0]):
-            self._begin(self.under_way[dock.inbound.popleft()], now_s)
-
         if (dock.expected or dock.landed) and len(instance.running) > instance.ledger.free_blocks:
             self._make_room(instance, now_s)
+        while dock.inbound and instance.seats and self._accept(instance.stream.view, dock.inbound[0]):
+            self._begin(self.under_way[dock.inbound.popleft()], now_s)
 
     def _make_room(self, instance: Instance, now_s: float) -> None:
         """Let those who have not joined yet, the latest first, give their memory to those who run."""
@@ -136,10 +135,11 @@ class Transfers:
     def _begin(self, transfer: Transfer, now_s: float) -> None:
         """Set memory aside at the target and send what is cached."""
         request, source = transfer.request, transfer.source
-        tokens = source.cached_at(request, now_s)
-        room = min(self._copy.last_stage_tokens, self._requests.context_tokens - tokens) if transfer.live else 0
-        transfer.target.dock.expect(request, tokens + max(0, min(room, transfer.target.spare_tokens(tokens))))
-        if transfer.live and self._copy.stages == 0:
+        tokens = source.cached_by(request, now_s)
+        decodes = request in source.dock.copying
+        growth = min(self._copy.last_stage_tokens, self._requests.context_tokens - tokens) if decodes else 0
+        transfer.target.dock.expect(request, tokens + min(max(growth, 0), transfer.target.spare_tokens(tokens)))
+        if decodes and self._copy.stages == 0:
             self._ask_to_stop(transfer, now_s)
         else:
             self._send(transfer, tokens, now_s)
@@ -173,7 +173,7 @@ class Transfers:
         """A stage of a live copy has ended: another one, or the last."""
         transfer.flow = None
         transfer.stages += 1
-        tokens = transfer.source.cached_at(transfer.request, now_s)
+        tokens = transfer.source.cached_before(transfer.request, now_s)
         few = tokens - transfer.copied <= self._copy.last_stage_tokens
         if few or transfer.stages >= self._copy.stages:
             self._ask_to_stop(transfer, now_s)

@@ -237,7 +237,7 @@ class InstanceView:
     def arriving_tokens(self, request: int) -> int:
         """KV tokens, now, of a request that wants to come here."""
         transfers = self._instance.cluster.transfers
-        return transfers.under_way[request].source.cached_at(request, self.now_s)
+        return transfers.under_way[request].source.cached_by(request, self.now_s)
 
     @property
     def hardware(self) -> Hardware:

@@ -32,8 +32,12 @@ BY_HAND = Run(
     batch_s=np.array([14.0, 24.0]),
     kv_token_s=np.array([60.0, 40.0]),
     iterations=np.array([14, 5]),
-    kv_capacity_tokens=10,
-    max_num_seqs=4,
+    kv_capacity_tokens=np.array([10, 10]),
+    max_num_seqs=np.array([4, 4]),
+    rejected=np.zeros(4, dtype=np.int64),
+    restarts=np.zeros(4, dtype=np.int64),
+    migrations=np.zeros(4, dtype=np.int64),
+    on_s=np.array([20.0, 20.0]),
 )
 
 

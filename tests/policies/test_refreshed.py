@@ -1,6 +1,7 @@
 """Predicted remaining lengths: their law, its calibration, and that nobody's asking changes them."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -191,6 +192,30 @@ def test_a_label_average_of_a_flat_error_is_half_the_static_one():
             refreshed += abs(remaining(request, g) - (length - g))
             once += abs(found.point[request] - length)
     assert refreshed / once == pytest.approx(0.5, rel=0.01)
+
+
+def test_the_page_prints_what_the_law_says_of_uniform_lengths():
+    """Claim: over labels every 20 tokens of lengths uniform on 1 to 32,000 the errors m(sigma(g)) (o - g) average to
+    what the page's sampled means say, to twice their half widths; the changes to half a point."""
+    page = (Path(__file__).parents[2] / "docs" / "predictors.md").read_text()
+    row = next(line for line in page.splitlines() if line.startswith("| uniform, 1 to 32,000 |"))
+    static, flat, refreshed, *changes = [
+        [float(number) for number in cell.replace(",", "").split(" ± ")] for cell in row.split("|")[2:-1]
+    ]
+    emitted, outputs = np.arange(0, 32_000, 20), np.arange(1, 32_001)
+    left = np.array([(outputs[outputs > g] - g).sum() for g in emitted])
+    labels = sum((outputs > g).sum() for g in emitted)
+    by_law = [
+        left @ [relative_error(s) for s in ErrorDecay.published(exponent).sigma(emitted * 1.0)] / labels
+        for exponent in (0.5, 4)
+    ]
+    first = relative_error(ErrorDecay.published().first)
+    once = first * sum(outputs[outputs > g].sum() for g in emitted) / labels
+    expected = (once, first * left.sum() / labels, by_law[0])
+    for (printed, half_width), value in zip((static, flat, refreshed), expected, strict=True):
+        assert abs(printed - value) < 2 * half_width
+    for (printed, _), value in zip(changes, (expected[1], *by_law), strict=True):
+        assert abs(printed - 100 * (value / once - 1)) < 0.5
 
 
 @pytest.mark.parametrize("name", KNOWING)

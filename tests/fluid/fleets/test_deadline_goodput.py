@@ -85,16 +85,16 @@ def test_bound_is_monotone(tpot, ttft, size):
     tier = Tier("a", tpot, (ClassRate(9.0, 300, 120), ClassRate(2.0, 700, 20)), ttft)
     other = Tier("b", 0.1, (ClassRate(3.0, 200, 50),), 2.0)
 
-    def value(*tiers, fleet=Fleet.identical(GPU, size)):
-        return deadline_goodput_bound(tiers, [fleet]).bound.value
+    def value(*tiers, size=size, hardware=GPU):
+        return deadline_goodput_bound(tiers, [Fleet.identical(hardware, size)]).bound.value
 
     base, slack = value(tier), 1 - 3e-9
     assert value(replace(tier, tpot_s=2 * tpot)) >= base * slack
     assert value(replace(tier, ttft_s=2 * ttft)) >= base * slack
     assert value(replace(tier, ttft_s=math.inf)) >= base * slack
-    assert value(tier, fleet=Fleet.identical(GPU, size + 1)) >= base * slack
+    assert value(tier, size=size + 1) >= base * slack
     for change in ({"kv_capacity_tokens": 200_000}, {"max_num_seqs": 512}):
-        assert value(tier, fleet=Fleet.identical(replace(GPU, **change), size)) >= base * slack
+        assert value(tier, hardware=replace(GPU, **change)) >= base * slack
     assert max(base, value(other)) * slack <= value(tier, other) <= (base + value(other)) / slack
 
 

@@ -207,7 +207,7 @@ def test_bad_input_in_words():
 
 
 def test_answers_of_one_token_do_not_lower_the_multiplier():
-    """Claim: without any decode the fleet is limited by its prefills alone: 1 / (0.01 + 7 * 0.3) requests per second."""
+    """Claim: without any decode the fleet is limited by its prefills alone: one in 0.01 + 7 * 0.3 seconds."""
     fleet = Fleet.identical(Hardware("slow", Affine(0.01, 0.3, 1.0, 0.0), 25, 1))
     tier = Tier("one", 0.001, (ClassRate(0.05, 7, 1),), ttft_s=30.0)
     for bound_of in (goodput_bound, mean_tpot_goodput_bound):

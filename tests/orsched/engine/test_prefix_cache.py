@@ -17,13 +17,10 @@ class Desk:
         self.ledger = KVLedger(capacity_blocks * block, block)
         self.cache = PrefixCache(self.ledger, prefix_tokens, paths.__getitem__)
         self.cached: dict[int, int] = {}
-        self.resident_tokens = 0
 
     def admit(self, request, reused, tokens, reserve):
         used = self.ledger.used_blocks
-        claimed = self.cache.claim(request, reused)
-        used += claimed
-        self.resident_tokens += claimed * self.ledger.block_tokens
+        used += self.cache.claim(request, reused)
         self.cached[request] = reused
         self.process(request, tokens, reserve, used)
 
@@ -33,7 +30,7 @@ class Desk:
         self.ledger.reserve(request, held - self.cache.shared_tokens(request))
         self.cache.take(self.ledger.used_blocks - used)
         self.cached[request] += tokens
-        self.resident_tokens += tokens - self.cache.publish(request, self.cached[request])
+        self.cache.publish(request, self.cached[request])
 
     def own(self, request):
         return self.cached[request] - self.cache.shared_tokens(request)
@@ -45,14 +42,19 @@ class Desk:
         self.ledger.grow(more)
         self.cache.take(more)
         self.cached[request] += 1
-        self.resident_tokens += 1
 
     def leave(self, request, kept):
         own = self.own(request)
         blocks = self.ledger.release(request, own)
-        idle = self.cache.keep(request, own, blocks) if kept else self.cache.leave(request, blocks)
-        self.resident_tokens -= own + idle * self.ledger.block_tokens
+        if kept:
+            self.cache.keep(request, own, blocks)
+        else:
+            self.cache.leave(request, blocks)
         del self.cached[request]
+
+    @property
+    def resident_tokens(self):
+        return sum(self.cached.values()) - self.cache.duplicate_tokens
 
     def check(self):
         self.ledger.check_integrity(((r, self.own(r)) for r in self.cached), self.cache.pinned_blocks)
