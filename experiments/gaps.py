@@ -113,11 +113,12 @@ def gap_row(results: Results, load: float, policy: Policy | Unavailable) -> GapR
     outcomes = [path.outcomes[policy.name] for path in paths]
     verdicts = [outcome.stability for outcome in outcomes]
     stable, reason = pooled_stability(load, verdicts, results.experiment.requests)
+    metrics = _estimates([outcome.metrics for outcome in outcomes])
     return GapRow(
         policy=policy.name,
         information=policy.information.label,
         load=load,
-        metrics=_estimates([outcome.metrics for outcome in outcomes]),
+        metrics=metrics,
         gaps={
             metric: _gap(metric, paths, value)
             for metric, value in _estimates([outcome.gaps for outcome in outcomes]).items()
@@ -125,8 +126,18 @@ def gap_row(results: Results, load: float, policy: Policy | Unavailable) -> GapR
         stable=stable,
         unstable_replications=sum(not verdict.stable for verdict in verdicts),
         replications=len(paths),
-        reason=reason,
+        reason="; ".join(filter(None, (reason, _turned_away(metrics["rejected_share"])))),
         settings=dict(policy.settings),
+    )
+
+
+def _turned_away(share: Estimate) -> str:
+    """Say what rejections take away from a row; nothing where there were none."""
+    if not share.mean > 0:
+        return ""
+    return (
+        f"{share.mean:.2%} of the requests were rejected: times are those of the others, and bounds on times and "
+        "rates, which assume that every request completes, do not apply"
     )
 
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 import fluid
 from experiments.experiment import Experiment
 from experiments.streams import Stream, generator, seed_sequence
 from orsched.bound import Bound, best_bound
 from orsched.engine.simulation import simulate
 from orsched.errors import MismatchError
-from orsched.metrics import measure
+from orsched.metrics import comparable, measure
 from orsched.policy import Policy
+from orsched.run import Run
 from orsched.stability import Stability, stability
 from orsched.warmup import warm_up
 from orsched.workloads.sources import WorkloadSource
@@ -35,7 +38,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one policy did on one sample path; `gaps` holds each metric that has a valid bound."""
+    """How one policy did on one sample path; `gaps` holds each metric that has a valid bound and compares with it."""
 
     metrics: Mapping[str, float]
     gaps: Mapping[str, float]
@@ -69,15 +72,23 @@ def replicate(experiment: Experiment, source: WorkloadSource, task: Task) -> Pat
         seed = seed_sequence(experiment.seed, Stream.POLICY, task.replication)
         run = simulate(workload, fleet, policy, seed, token_gaps=True)
         whole = measure(run, experiment.slo)
+        clock_s = float(np.nanmax(run.completion_s, initial=run.arrival_s[-1]))
         gaps = {
-            metric: _gap(bound, policy, whole[metric], subject, float(run.completion_s.max()))
+            metric: _gap(bound, policy, whole[metric], subject, clock_s)
             for metric, bound in best.items()
-            if bound is not None and bound.value > 0 and metric in whole
+            if bound is not None and bound.value > 0 and metric in whole and comparable(metric, whole)
         }
-        skip = warm_up(run.latency_s, experiment.warm_up).skip
+        skip = _skip(run, experiment.warm_up)
         shown = measure(run, experiment.slo, skip=skip) if skip else whole
         outcomes[policy.name] = Outcome(shown, gaps, stability(run, task.load))
     return Path(task.load, task.replication, bounds, outcomes)
+
+
+def _skip(run: Run, rule: str) -> int:
+    """Arrivals to leave out: up to the first request after the warm-up of those that were served."""
+    served = np.flatnonzero(run.rejected == 0)
+    skip = warm_up(run.latency_s[served], rule).skip if len(served) else 0
+    return int(served[skip]) if skip else 0
 
 
 def _gap(bound: Bound, policy: Policy, value: float, subject: str, clock_s: float) -> float:

@@ -6,7 +6,7 @@ from fluid.demand import ClassRate, Rates, class_rates
 from fluid.equilibrium import Equilibrium, StabilityLimits, equilibrium, stability_limits
 from fluid.goodput import Goodput, goodput
 from fluid.modes import Mode, fluid_latency, hull_latency, mode_lp
-from fluid.pathwise.goodput import goodput_bounds
+from fluid.pathwise.goodput import deadline_goodput_bounds, goodput_bounds
 from fluid.pathwise.quantiles import quantile_bounds
 from fluid.planning import Capacity, capacity, pathwise_capacity, planned_load
 from fluid.programme import LinearProgramme, Solution, SolverError, solve
@@ -28,6 +28,7 @@ __all__ = [
     "capacity",
     "certify",
     "class_rates",
+    "deadline_goodput_bounds",
     "equilibrium",
     "fluid_latency",
     "goodput",

@@ -21,6 +21,7 @@ from fluid.subject import subject
 from orsched.bound import Bound
 from orsched.fitting import require_fit
 from orsched.fleet import Fleet
+from orsched.objectives import Objectives
 from orsched.quantiles import percentiles
 from orsched.request import SLO
 from orsched.work import Floats
@@ -34,7 +35,7 @@ simulator's clock, which adds up to millions of iterations.
 """
 
 
-def bounds(workload: Workload, fleet: Fleet, slo: SLO | None = None) -> tuple[Bound, ...]:
+def bounds(workload: Workload, fleet: Fleet, slo: SLO | Objectives | None = None) -> tuple[Bound, ...]:
     """Bounds on mean and quantile latencies, throughput and goodput for every policy on this sample path.
 
     Metrics and their definitions:
@@ -51,8 +52,9 @@ def bounds(workload: Workload, fleet: Fleet, slo: SLO | None = None) -> tuple[Bo
     - ``slo_attainment``, ``goodput_requests_per_s``: share and rate of requests that meet the objective
       (`fluid.pathwise.goodput`).
 
-    Assumes that every request completes (a run that drains), on identical instances at the neutral operating
-    point, with at most one token per request and iteration. All are pathwise.
+    Assumes that every request completes (a run that drains and rejects nobody; ``slo_attainment`` needs neither), on
+    identical instances at the neutral operating point, with at most one token per request and iteration. All are
+    pathwise.
 
     Parameters
     ----------
@@ -60,8 +62,9 @@ def bounds(workload: Workload, fleet: Fleet, slo: SLO | None = None) -> tuple[Bo
         The sample path.
     fleet : Fleet
         What serves it.
-    slo : SLO, optional
-        Objective that attainment and goodput count by; without it they have no bound.
+    slo : SLO or Objectives, optional
+        Objective that attainment and goodput count by, of all requests or of each; without it they have no bound.
+        Those of cumulative deadlines are bounded by `fluid.pathwise.goodput.deadline_goodput_bounds`.
 
     Returns
     -------

@@ -83,7 +83,7 @@ def comparable(metric: str, measured: Mapping[str, float]) -> bool:
     """Whether `metric`, as `measured`, may be compared with a pathwise bound.
 
     Bounds on times and rates are for policies that complete every request. A run that turned some away has done less
-    work, and its times are those of the requests that it picked: only the shares that count rejections as misses compare.
+    work, and its times are those of the requests that it picked: only shares that count rejections as misses compare.
     """
     return metric in _WHOEVER_COMPLETES or not measured["rejected_share"] > 0
 
@@ -177,7 +177,7 @@ def _served(run: Run) -> Bools:
     """Requests that completed; the others must have been rejected."""
     if len(run) == 0:
         raise InputError("a run without requests has no metrics")
-    served = run.rejected == 0
+    served: Bools = run.rejected == 0
     unfinished = served & ~np.isfinite(run.completion_s + run.first_token_s + run.first_scheduled_s)
     if unfinished.any():
         row = int(np.argmax(unfinished))

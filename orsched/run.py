@@ -77,6 +77,9 @@ class Run:
         What happened to the fleet; run files do not hold it.
     token_gaps : TokenGaps, optional
         Gaps between output tokens, if `simulate` was asked for them.
+    lateness_s : ndarray of float64, optional
+        How late each request's latest token came, as token i is due at ``arrival + TTFT + i TPOT``, seconds; at most 0
+        if all were in time, infinite without a completion. None unless `simulate` was asked for it.
     """
 
     policy: str
@@ -104,6 +107,7 @@ class Run:
     energy_j: Floats | None = None
     log: FleetLog | None = None
     token_gaps: TokenGaps | None = None
+    lateness_s: Floats | None = None
 
     @classmethod
     def collect(
@@ -114,6 +118,7 @@ class Run:
         cluster: Cluster,
         token_gaps: TokenGaps | None,
         samples: FleetSamples | None,
+        lateness_s: Floats | None,
     ) -> Run:
         """Gather the columns of a finished simulation."""
         requests, groups = cluster.requests, list(fleet.instances())
@@ -148,6 +153,7 @@ class Run:
             energy_j=_energy_j([t.energy_j(on) for t, on in zip(totals, on_s, strict=True)]),
             log=cluster.log(samples),
             token_gaps=token_gaps,
+            lateness_s=lateness_s,
         )
 
     def __len__(self) -> int:

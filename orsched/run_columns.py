@@ -53,7 +53,7 @@ OPTIONAL_COLUMNS = {"energy_j": "float64"}
 TEXTS = ("policy", "information", "workload", "fleet")
 COUNTS = ("kv_capacity_tokens", "max_num_seqs")
 """At least one for every instance; before version 3 one number for all."""
-NOT_KEPT = ("token_gaps", "log")
+NOT_KEPT = ("token_gaps", "log", "lateness_s")
 """What a file does not hold: the records of iterations and of the fleet."""
 
 _KEPT = {*REQUEST_COLUMNS, *INSTANCE_COLUMNS, *OPTIONAL_COLUMNS, *TEXTS}

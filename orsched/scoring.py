@@ -206,6 +206,6 @@ def _require_same_objectives(run: Run, objectives: Objectives) -> None:
     if wrong.any():
         row = int(np.flatnonzero(done)[np.argmax(wrong)])
         raise InputError(
-            f"request {row} is late by {run.lateness_s[row]:.6g} s in the run of {run.policy!r}, which these objectives "
-            "contradict: score a run with the objectives that it was simulated with"
+            f"request {row} is late by {run.lateness_s[row]:.6g} s in the run of {run.policy!r}; these objectives "
+            "contradict that: score a run with the objectives that it was simulated with"
         )

@@ -49,11 +49,13 @@ def seen_by_arrivals(run: Run, *, waiting: bool = False) -> Ints:
     """Count the requests in the system just before each arrival, shape ``(n,)``, in O(n log n).
 
     Requests that arrive at the same instant see those before them in the workload's order. A request that
-    never completed stays in the system. With `waiting`, a request counts until it is first scheduled only.
+    never completed stays in the system, one that was rejected never is in it. With `waiting`, a request counts until
+    it is first scheduled only.
     """
+    came = run.rejected == 0
     left_s = run.first_scheduled_s if waiting else run.completion_s
     left_s = np.sort(left_s[np.isfinite(left_s)])
-    seen: Ints = np.arange(len(run)) - np.searchsorted(left_s, run.arrival_s, "left" if waiting else "right")
+    seen: Ints = np.cumsum(came) - came - np.searchsorted(left_s, run.arrival_s, "left" if waiting else "right")
     return seen
 
 

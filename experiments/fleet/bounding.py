@@ -6,18 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from experiments.fleet.spec import Scoring
+from experiments.fleet.spec_file import ScoringName
 from fluid import ClassRate
-from fluid.fleets import GoodputBound, Tier, mean_tpot_goodput_bound
-from fluid.fleets.deadline_goodput import deadline_goodput_bound
+from fluid.fleets import GoodputBound, Tier, deadline_goodput_bound, mean_tpot_goodput_bound
 from orsched.bound import Bound
 from orsched.fleet import Fleet
 from orsched.workloads import Workload
 
 Programme = Callable[[Sequence[Tier], Sequence[Fleet]], GoodputBound]
 
-PROGRAMMES: Mapping[Scoring, Programme] = {
-    "deadline": deadline_goodput_bound,
+PROGRAMMES: Mapping[ScoringName, Programme] = {
+    "deadlines": deadline_goodput_bound,
     "mean-tpot": mean_tpot_goodput_bound,
 }
 """The bound on completions within objectives per second, by what counts as within the objective."""
@@ -43,19 +42,19 @@ def offered_tiers(path: Workload, multiple: float = 1.0) -> tuple[Tier, ...]:
     return tuple(found)
 
 
-def path_goodput_bound(path: Workload, fleet: Fleet, scoring: Scoring) -> Bound:
+def path_goodput_bound(path: Workload, fleet: Fleet, scoring: ScoringName) -> Bound:
     """Bound the requests within their objectives per second, for every policy on this path.
 
     Valid for the path itself, not only in the long run: the programme's rows hold for any set of good requests that
-    live within H seconds, with rates per second of H (`fluid.fleets.deadline_goodput_bound`, "Finite runs"). `horizon`
-    is such an H, and not shorter than the span of the arrivals, so rates per second of the span are not smaller, and
+    live within H seconds, with rates per second of H (`fluid.fleets.deadline_goodput_bound`, "Finite runs"). The
+    one of `orsched.scoring.horizon_s` is such an H, and not shorter than the span of the arrivals, so rates per second of the span are not smaller, and
     the optimum does not fall when rates grow. Instances that are off, starting or broken count as serving.
     """
     return PROGRAMMES[scoring](offered_tiers(path), fleet.by_hardware()).bound
 
 
 def largest_multiple(
-    path: Workload, fleet: Fleet, scoring: Scoring, attainment: float, least: float, most: float
+    path: Workload, fleet: Fleet, scoring: ScoringName, attainment: float, least: float, most: float
 ) -> float:
     """Largest multiple of the path's rates at which a share `attainment` of the requests can be good in the long run.
 
@@ -69,7 +68,7 @@ def largest_multiple(
         Lengths, tiers and rates.
     fleet : Fleet
         All of it counts as serving.
-    scoring : {"deadline", "mean-tpot"}
+    scoring : {"mean-tpot", "deadlines"}
         What is good.
     attainment : float
         Share of requests, in (0, 1].

@@ -8,14 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.fleet.scoring import mean_tpot_s, within_objective
-from experiments.fleet.spec import Scoring
-from orsched.errors import InputError
+from experiments.fleet.spec_file import ScoringName
+from orsched.objectives import Objectives
 from orsched.quantiles import percentiles
-from orsched.request import RequestClass
 from orsched.run import Run
+from orsched.scoring import SCORINGS, goodput_per_server_hour, horizon_s
 from orsched.warmup import warm_up
-from orsched.work import Floats
 from orsched.workloads import Workload
 
 HOUR_S = 3600.0
@@ -58,96 +56,64 @@ class Judged:
     tiers: Mapping[str, Mapping[str, float]]
 
 
-def judge(run: Run, path: Workload, scoring: Scoring, warm_up_rule: str) -> Judged:
+def judge(run: Run, path: Workload, scoring: ScoringName, warm_up_rule: str) -> Judged:
     """Judge a finished run.
 
     Times and attainment leave the warm-up out; goodput, counts and server-hours cover the whole run. Goodput is
     requests within their objectives per second from the first arrival to the last completion or arrival. Rejected
     requests have no times and count as missed.
     """
-    shown = _after_warm_up(run, warm_up_rule)
-    horizon_s = horizon(run)
-    everyone = np.ones(len(run), dtype=bool)
-    found = _times(run, shown)
-    hours = float(run.on_s.sum()) / HOUR_S
-    found["server_hours"] = hours
-    for name in ("rejected", "restarts", "migrations", "preemptions"):
-        found[name] = float(getattr(run, name).sum())
+    shown, seconds = _after_warm_up(run, warm_up_rule), horizon_s(run)
+    met = good_requests(run, path, scoring) if all(tier.slo is not None for tier in path.classes) else None
+    tiers = {}
+    for k, tier in enumerate(path.classes):
+        rows = path.class_id == k
+        if rows.any():
+            tiers[tier.name] = _part(run, rows, shown, met, seconds)
+    found = _part(run, np.ones(len(run), dtype=bool), shown, met, seconds)
+    found |= {name: float(getattr(run, name).sum()) for name in ("restarts", "migrations")}
+    found["server_hours"] = float(run.on_s.sum()) / HOUR_S
+    if met is not None and found["server_hours"] > 0:
+        found["good_per_server_hour"] = goodput_per_server_hour(run, met)
     if run.energy_j is not None:
         found["energy_j"] = float(run.energy_j.sum())
-    tiers: dict[str, dict[str, float]] = {}
-    for k, tier in enumerate(path.classes):
-        rows = path.class_id == k
-        if rows.any():
-            tiers[tier.name] = _tier(run, tier, rows, shown, horizon_s, scoring)
-    if all(tier.slo is not None for tier in path.classes):
-        good = good_requests(run, path, scoring)
-        found |= _goodness(good, everyone & shown, horizon_s)
-        count = float(good.sum())
-        if hours > 0:
-            found["good_per_server_hour"] = count / hours
-        if run.energy_j is not None and count:
-            found["energy_per_good_j"] = found["energy_j"] / count
-    return Judged({name: found[name] for name in UNITS if name in found}, tiers)
+        if met is not None and met.any():
+            found["energy_per_good_j"] = found["energy_j"] / float(met.sum())
+    return Judged(_in_order(found), {name: _in_order(part) for name, part in tiers.items()})
 
 
-def good_requests(run: Run, path: Workload, scoring: Scoring) -> NDArray[np.bool_]:
+def good_requests(run: Run, path: Workload, scoring: ScoringName) -> NDArray[np.bool_]:
     """Say which requests are within the objectives of their tiers; shape ``(n,)``."""
-    good = np.zeros(len(run), dtype=bool)
-    for k, tier in enumerate(path.classes):
-        rows = path.class_id == k
-        if rows.any():
-            good |= within_objective(run, tier, rows, scoring)
-    return good
+    return SCORINGS[scoring](run, Objectives.of(path))
 
 
-def horizon(run: Run) -> float:
-    """Seconds from the first arrival to the last completion or arrival.
-
-    Raises
-    ------
-    InputError
-        When that is no time at all: no rate exists.
-    """
-    last_s = max(float(run.arrival_s[-1]), float(np.nanmax(run.completion_s, initial=0.0)))
-    span_s = last_s - float(run.arrival_s[0])
-    if span_s <= 0:
-        raise InputError(f"run of {run.policy!r} takes no time: no rates exist")
-    return span_s
-
-
-def _tier(
-    run: Run,
-    tier: RequestClass,
-    rows: NDArray[np.bool_],
-    shown: NDArray[np.bool_],
-    horizon_s: float,
-    scoring: Scoring,
+def _part(
+    run: Run, rows: NDArray[np.bool_], shown: NDArray[np.bool_], met: NDArray[np.bool_] | None, seconds: float
 ) -> dict[str, float]:
+    """Measure the requests in `rows`."""
     found = _times(run, rows & shown)
-    found["rejected"] = float(run.rejected[rows].sum())
-    found["preemptions"] = float(run.preemptions[rows].sum())
-    if tier.slo is not None:
-        found |= _goodness(within_objective(run, tier, rows, scoring), rows & shown, horizon_s)
-    return {name: found[name] for name in UNITS if name in found}
-
-
-def _goodness(good: NDArray[np.bool_], shown: NDArray[np.bool_], horizon_s: float) -> dict[str, float]:
-    found = {"goodput_per_s": float(good.sum()) / horizon_s}
-    if shown.any():
-        found["attainment"] = float(good[shown].mean())
+    found |= {name: float(getattr(run, name)[rows].sum()) for name in ("rejected", "preemptions")}
+    if met is not None:
+        found["goodput_per_s"] = float((met & rows).sum()) / seconds
+        if (rows & shown).any():
+            found["attainment"] = float(met[rows & shown].mean())
     return found
+
+
+def _in_order(found: Mapping[str, float]) -> dict[str, float]:
+    return {name: found[name] for name in UNITS if name in found}
 
 
 def _times(run: Run, rows: NDArray[np.bool_]) -> dict[str, float]:
     found: dict[str, float] = {}
-    for name, values in {"ttft": run.ttft_s, "tpot": mean_tpot_s(run)}.items():
-        there = values[rows & np.isfinite(values)]
-        if there.size:
-            found |= {f"{name}_{p}_s": value for p, value in percentiles(there, PERCENTS).items()}
-    latency = _finite(run.latency_s[rows])
-    if latency.size:
-        found["latency_mean_s"] = float(latency.mean())
+    done = rows & np.isfinite(run.completion_s)
+    several = done & (run.output_tokens > 1)
+    tpot_s = (run.completion_s - run.first_token_s)[several] / (run.output_tokens[several] - 1)
+    for name, values in {"ttft": run.ttft_s[done], "tpot": tpot_s}.items():
+        if values.size:
+            found |= {f"{name}_{p}_s": value for p, value in percentiles(values, PERCENTS).items()}
+    if done.any():
+        found["latency_mean_s"] = float(run.latency_s[done].mean())
     return found
 
 
@@ -160,7 +126,3 @@ def _after_warm_up(run: Run, rule: str) -> NDArray[np.bool_]:
         if skip:
             shown[: completed[min(skip, completed.size - 1)]] = False
     return shown
-
-
-def _finite(values: Floats) -> Floats:
-    return values[np.isfinite(values)]

@@ -92,9 +92,8 @@ def built_settings(system: System, given: dict[str, Any]) -> Any:
     try:
         return TypeAdapter(system.settings).validate_json(json.dumps(given), strict=True)
     except ValidationError as error:
-        raise InputError(f"settings.{explain(error)}") from None
-    except InputError as error:
-        raise type(error)(f"settings: {error}") from None
+        own = error.errors()[0].get("ctx", {}).get("error")  # what the settings' own checks have said
+        raise InputError(f"settings: {own}" if own is not None else f"settings.{explain(error)}") from None
 
 
 def _require_plain(name: str, value: Any) -> None:

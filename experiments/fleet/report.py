@@ -29,13 +29,13 @@ REQUESTS_FOLDER = "requests"
 
 def to_rich(summary: FleetSummary) -> Group:
     """Build the tables, and below them what to know."""
-    lines: list[RenderableType] = [_grid(table) for table in tables(summary)]
+    lines: list[RenderableType] = [part for table in tables(summary) for part in (Text(table.title), _grid(table))]
     lines += [Text(note) for note in notes(summary)]
     return Group(*lines, Text(f"{summary.wall_s:.2f} s"))
 
 
 def _grid(table: PlainTable) -> Table:
-    grid = Table(title=table.title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    grid = Table(box=SIMPLE_HEAD, pad_edge=False)
     for k, header in enumerate(table.headers):
         head = header if k < table.labels else header.replace(" (", "\n(")
         grid.add_column(head, justify="left" if k < table.labels else "right", overflow="fold")

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import policies
 from experiments.fleet.demand_tables import RATES, TierTable, WorkloadTable
 from experiments.fleet.fleet_tables import fleet_of
 from experiments.fleet.paths import PathSource, Rate
 from experiments.fleet.policy_table import PolicyTable
-from experiments.fleet.spec_file import GoodputTable, SpecFile
+from experiments.fleet.spec_file import GoodputTable, ScoringName, SpecFile
 from experiments.fleet.streams import FleetStream, fleet_seed
 from experiments.fleet.tiers import ClassTiers, DrawnTiers, OwnClasses, TierRule
-from experiments.source import notices_of, source_of, without_oversized
+from experiments.source import notices_of, source_for
 from orsched.errors import InputError
 from orsched.faults import Fault
 from orsched.faults_schedule import FaultSchedule
@@ -25,8 +24,6 @@ from orsched.request import RequestClass
 from orsched.warmup import warm_up
 from orsched.workloads import GammaRenewal, Poisson, Workload
 from orsched.workloads.files import FORMATS
-
-Scoring = Literal["deadline", "mean-tpot"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +63,7 @@ class FleetExperiment:
         Rule for arrivals left out of times and attainment.
     workers : int, optional
         Processes; None: as many as pay off.
-    scoring : {"deadline", "mean-tpot"}
+    scoring : {"mean-tpot", "deadlines"}
         When a request is within its objective.
     attainment : float
         Share of requests within their objectives at which a rate counts as sustained.
@@ -92,7 +89,7 @@ class FleetExperiment:
     replications: int = 5
     warm_up: str = "none"
     workers: int | None = None
-    scoring: Scoring = "deadline"
+    scoring: ScoringName = "mean-tpot"
     attainment: float = 0.9
     goodput: GoodputTable | None = None
     sample_every_s: float | None = None
@@ -179,9 +176,7 @@ def _paths(spec: SpecFile, fleet: Fleet, folder: Path, seed: int) -> PathSource:
     if name.lower().endswith(tuple(FORMATS)) or (folder / name).is_file():
         name = str(folder / name)
     try:
-        source = source_of(name)
-        for identical in fleet.by_hardware() if table.drop_oversized else ():
-            source = without_oversized(source, identical)
+        source = source_for(name, fleet, table.drop_oversized)
     except InputError as error:
         raise InputError(f"workload.name: {error}") from None
     kind = next((kind for kind in RATES if getattr(table, kind) is not None), "scale")
@@ -213,8 +208,7 @@ def _contender(place: int, table: PolicyTable, representative: Workload, fleet: 
 
 def _require_fit(workload: Workload, fleet: Fleet) -> None:
     try:
-        for identical in fleet.by_hardware():
-            require_fit(workload, identical)
+        require_fit(workload, fleet)
     except InputError as error:
         raise InputError(f"workload: {error}") from None
 

@@ -23,6 +23,9 @@ SPECS = resources.files("experiments.fleet") / "specs"
 """Where the ready specifications are."""
 
 
+ScoringName = Literal["mean-tpot", "deadlines"]
+
+
 class GoodputTable(Part):
     """``[goodput]``: search for the largest rate at which the attainment level is kept."""
 
@@ -41,7 +44,8 @@ class ExperimentTable(Part):
     seed: Annotated[int, Field(ge=0)] = 0
     warm_up: Text = "none"
     workers: Annotated[int, Field(ge=1, le=10_000)] | None = None
-    scoring: Literal["deadline", "mean-tpot"] = "deadline"
+    scoring: ScoringName = "mean-tpot"
+    """When a request is within its objective: `orsched.scoring.SCORINGS`."""
     attainment: Annotated[float, Field(gt=0, le=1)] = 0.9
     """Share of requests within their objectives from which a rate counts as sustained (DistServe's 90%)."""
     sample_every_s: PositiveSeconds | None = None

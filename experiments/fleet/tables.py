@@ -125,6 +125,16 @@ def notes(summary: FleetSummary) -> list[str]:
             for row in summary.rows
             if row.sustained_over_bound is not None
         ]
+        beyond = [
+            row.contender.label
+            for row in summary.rows
+            if row.sustained_over_bound and row.sustained_over_bound.mean > 1
+        ]
+        if beyond:
+            found.append(
+                f"note: {', '.join(beyond)}: beyond what the long run allows; squeezed paths end before their backlog "
+                "outgrows the deadlines, so give more requests"
+            )
     if not experiment.judged:
         found.append("without a [[tier]] nothing is scored and there is no bound")
     return found + [f"note: {notice}" for notice in experiment.notices]

@@ -117,6 +117,7 @@ def _run(
         faults=faults,
         sample_every_s=None if replication else sample_every_s,
         token_gaps=True,
+        deadlines=experiment.judged and experiment.scoring == "deadlines",
     )
     require_conserved(run)
     return run

@@ -34,9 +34,12 @@ class Calendar:
         self.last_outside_s = -math.inf
         self.bookings = 0
 
-    def appointment(self, callback: Callable[[float], None]) -> Appointment:
-        """An appointment that calls ``callback(time_s)``; book it to make it happen."""
-        return Appointment(self, self._env, callback, NORMAL)
+    def appointment(self, callback: Callable[[float], None], rank: int = 0) -> Appointment:
+        """An appointment that calls ``callback(time_s)``; book it to make it happen.
+
+        Of several at the same time the one of the lowest `rank` happens first, in whatever order they were booked.
+        """
+        return Appointment(self, self._env, callback, EventPriority(NORMAL + rank))
 
     def outside_appointment(self, callback: Callable[[float], None]) -> Appointment:
         """The same, for an event from outside."""

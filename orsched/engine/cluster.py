@@ -186,7 +186,7 @@ class Cluster:
 
     def regroup(self, instance: Instance) -> None:
         """An instance has changed its state, role or tier."""
-        self.view.regroup()
+        self.view.regroup(instance.index)
         instance.changed()
 
     def note(self, kind: Kind, instance: int | None, request: int | None, now_s: float, detail: str = "") -> None:

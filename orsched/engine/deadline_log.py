@@ -47,16 +47,18 @@ class DeadlineLog:
     Raises
     ------
     InputError
-        When a class has no objective: nothing says when its tokens are due.
+        When a class that has requests has no objective.
     """
 
     __slots__ = ("_arrival_s", "_labels", "_members", "_paces", "_slos", "_worst_s")
 
     def __init__(self, arrival_s: Sequence[float], labels: Sequence[int], classes: Sequence[RequestClass]) -> None:
-        for one in classes:
+        self._slos: dict[int, tuple[float, float]] = {}
+        for label in set(labels):
+            one = classes[label]
             if one.slo is None:
-                raise InputError(f"class {one.name!r} has no SLO: deadlines need one for every class")
-        self._slos = [(one.slo.ttft_s, one.slo.tpot_s) for one in classes if one.slo is not None]
+                raise InputError(f"class {one.name!r} has no SLO: nothing says when its tokens are due")
+            self._slos[label] = one.slo.ttft_s, one.slo.tpot_s
         self._arrival_s = arrival_s
         self._labels = labels
         self._worst_s = array("d", [-math.inf]) * len(arrival_s)
@@ -111,18 +113,24 @@ class DeadlineLog:
         paces = [(tpot, maxima) for tpot, maxima in self._paces.get(cohort, {}).items() if maxima.members]
         if not paces:
             return
-        clock = cohort.clock
-        worst = [end_s - (clock + steps) * tpot for tpot, _ in paces]
-        done, now_s = 0, start_s
-        while done < steps:
-            run, value, slope = curve.run_from(kv + done * seqs, seqs, steps - done)
-            for k, (tpot, _) in enumerate(paces):
-                behind = now_s - (clock + done) * tpot + furthest_behind(value, slope, run, tpot)
-                if behind > worst[k]:
-                    worst[k] = behind
-            done += run
-            now_s += run * (value + 0.5 * slope * (run - 1))
-        for (_, maxima), behind in zip(paces, worst, strict=True):
+        tick = cohort.clock
+        marks, falling = [(end_s, tick + steps)], []
+        left, now_s = steps, start_s
+        while left:
+            run, value, slope = curve.run_from(kv, seqs, left)
+            marks.append((now_s + value, tick + 1))
+            if slope < 0:
+                falling.append((now_s, tick, run, value, slope))
+            left -= run
+            if left:
+                kv += run * seqs
+                tick += run
+                now_s += run * (value + 0.5 * slope * (run - 1))
+                marks.append((now_s, tick))
+        for tpot, maxima in paces:
+            behind = max([time_s - at * tpot for time_s, at in marks])
+            for time_s, at, run, value, slope in falling:
+                behind = max(behind, time_s - at * tpot + furthest_behind(value, slope, run, tpot))
             maxima.add(behind)
 
     def lateness_s(self, completion_s: Sequence[float]) -> Floats:
@@ -136,14 +144,12 @@ class DeadlineLog:
 
 
 def furthest_behind(value: float, slope: float, run: int, tpot: float) -> float:
-    """Largest ``n (value - tpot) + slope n (n - 1) / 2`` over ``1 <= n <= run``: how far iterations fall behind.
+    """Largest ``n (value - tpot) + slope n (n - 1) / 2`` over ``1 <= n <= run`` for ``slope < 0``.
 
-    With ``slope >= 0`` the expression is convex in n and largest at an end. Otherwise it rises as long as the n-th
-    iteration, ``value + (n - 1) slope``, is not shorter than `tpot`.
+    That is how far iterations that get shorter fall behind a pace: they do as long as the n-th one,
+    ``value + (n - 1) slope``, is not shorter than `tpot`. Iterations that do not get shorter are furthest behind
+    after the first or after the last one, since the expression is convex then.
     """
     gain = value - tpot
-    last = run * (gain + 0.5 * slope * (run - 1))
-    if slope >= 0 or gain <= 0:
-        return gain if gain > last else last
-    n = min(run, 1 + math.floor(gain / -slope))
+    n = run if gain + slope * (run - 1) >= 0 else 1 + max(0, math.floor(gain / -slope))
     return n * (gain + 0.5 * slope * (n - 1))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from orsched.engine.actions import Action, Routing
+from orsched.engine.actions import Routing
 from orsched.engine.state import State
 from orsched.errors import InputError
 from orsched.group import Role
@@ -36,10 +36,11 @@ class Dispatch:
         Where the policy places finished prompts.
     """
 
-    __slots__ = ("_cluster", "_pending", "_place", "_route", "_unplaced", "num_pending")
+    __slots__ = ("_cluster", "_pending", "_place", "_route", "_unplaced", "_view", "num_pending")
 
     def __init__(self, cluster: Cluster, route: Router, place: Placer) -> None:
         self._cluster = cluster
+        self._view = cluster.view
         self._route = route
         self._place = place
         self._pending: dict[int, deque[int]] = {}
@@ -53,14 +54,13 @@ class Dispatch:
 
     def submit(self, request: int, now_s: float) -> Instance | None:
         """Route a request, unless others of its class wait to be routed; returns where it went."""
-        queue = self._pending.get(self._cluster.requests.labels[request])
-        if not queue:
+        label = self._cluster.requests.labels[request]
+        if not (self.num_pending and self._pending.get(label)):
             decided, target = self._ask(request, now_s)
             if decided:
                 return target
-            queue = self._pending.setdefault(self._cluster.requests.labels[request], deque())
             self._cluster.attentive = True
-        queue.append(request)
+        self._pending.setdefault(label, deque()).append(request)
         self.num_pending += 1
         return None
 
@@ -92,17 +92,14 @@ class Dispatch:
 
     def _ask(self, request: int, now_s: float) -> tuple[bool, Instance | None]:
         """Ask the router: whether it has decided, and the instance it has chosen, if any."""
-        cluster, view = self._cluster, self._cluster.view
+        view = self._view
         view.now_s = now_s
         answer = self._route(view, request)
-        rejected = False
-        if isinstance(answer, Routing):
-            actions: tuple[Action, ...]
+        if answer.__class__ is Routing:
             answer, actions, rejected = answer
-            if actions:
-                cluster.act(actions, now_s)
+            self._cluster.act(actions, now_s)
             if rejected:
-                cluster.reject(request, now_s)
+                self._cluster.reject(request, now_s)
                 return True, None
         if answer is None:
             return False, None
@@ -114,7 +111,7 @@ class Dispatch:
         return True, instance
 
     def _ask_to_place(self, request: int, source: Instance, now_s: float) -> bool:
-        cluster, view = self._cluster, self._cluster.view
+        cluster, view = self._cluster, self._view
         view.now_s = now_s
         answer = self._place(view, request)
         if answer is None:
@@ -128,7 +125,7 @@ class Dispatch:
 
     def _instance(self, number: object, request: int) -> Instance:
         instances = self._cluster.instances
-        if isinstance(number, bool) or not isinstance(number, int | np.integer):
+        if number.__class__ is not int and (isinstance(number, bool) or not isinstance(number, int | np.integer)):
             raise InputError(f"router returned {number!r} for request {request}: give the number of an instance")
         if not 0 <= number < len(instances):
             raise InputError(f"router sent request {request} to instance {number} of {len(instances)}")

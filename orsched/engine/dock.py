@@ -51,6 +51,11 @@ class Dock:
         self.leaving: list[int] = []
 
     @property
+    def in_use(self) -> bool:
+        """Whether there is something to do between two epochs."""
+        return bool(self.inbound or self.landed or self.leaving or self.expected)
+
+    @property
     def holds_memory(self) -> bool:
         """Whether KV memory is held for requests that do not run."""
         return bool(self.parked or self.expected or self.landed)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from orsched.engine.index import LeastIndex
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from orsched.engine.cluster import Cluster
     from orsched.engine.instance import Instance
     from orsched.group import Role
+    from orsched.link import Link
+    from orsched.policy import Information
     from orsched.request import SLO
 
 
@@ -38,6 +40,9 @@ class FleetView:
         Scratch memory of the policy; empty at the start of a run.
     size : int
         Number of instances.
+    entry : Pool
+        Instances among which a router chooses: all that take new requests, unless a router that is made of others has
+        asked one of them about a part of the fleet (`entering`).
     """
 
     __slots__ = (
@@ -47,6 +52,7 @@ class FleetView:
         "_instances",
         "_members",
         "_requests",
+        "entry",
         "memo",
         "now_s",
         "rng",
@@ -66,8 +72,14 @@ class FleetView:
         self.routed = 0
         self.rng = rng
         self.size = len(instances)
+        self.entry = ENTRY
 
     # Requests
+
+    @property
+    def information(self) -> Information:
+        """What the policy may know about output lengths."""
+        return self._requests.information
 
     def input_tokens(self, request: int) -> int:
         """Prompt length of `request`."""
@@ -99,6 +111,10 @@ class FleetView:
         """Longest context (prompt plus output) the deployment is configured for, tokens."""
         return self._requests.context_tokens
 
+    def done(self, request: int) -> bool:
+        """Whether `request` has emitted its last token."""
+        return not math.isnan(self._requests.completion_s[request])
+
     def instance_of(self, request: int) -> int:
         """Where a routed `request` is, or was last."""
         return self._requests.instance[request]
@@ -129,6 +145,16 @@ class FleetView:
         """
         return self._requests.remaining_tokens(request, self.emitted_tokens(request))
 
+    def predicted_tokens(self, request: int) -> int:
+        """Output length of `request` as known on its arrival: the true one, or the predicted one, however wrong.
+
+        Raises
+        ------
+        InformationError
+            With less information than `Information.PREDICTED`.
+        """
+        return self._requests.announced_tokens(request)
+
     # Instances
 
     def instance(self, instance: int) -> InstanceView:
@@ -138,6 +164,10 @@ class FleetView:
     def hardware(self, instance: int) -> Hardware:
         """What an instance is."""
         return self._instances[instance].hardware
+
+    def link(self, instance: int) -> Link:
+        """Its connection to the others."""
+        return self._instances[instance].group.link
 
     def role(self, instance: int) -> Role:
         """Its role now."""
@@ -181,9 +211,26 @@ class FleetView:
         found = self._instances[instance]
         return [r for r, cohort in found.running.items() if cohort is not None and r not in found.dock.copying]
 
+    def copying(self, instance: int) -> Collection[int]:
+        """Requests that decode on an instance while their KV cache is being copied away, or waits for that."""
+        return self._instances[instance].dock.copying
+
     def inbound(self, instance: int) -> Collection[int]:
         """Requests that wait to be sent to an instance, first come first served."""
         return self._instances[instance].dock.inbound
+
+    def arriving(self, instance: int) -> Iterator[int]:
+        """Requests on their way to an instance with their KV cache: those of `inbound`, those being sent, those that
+        have arrived and wait to join. Some of them still decode elsewhere."""
+        dock = self._instances[instance].dock
+        yield from dock.inbound
+        yield from dock.expected
+        for request, _ in dock.landed:
+            yield request
+
+    def departing(self, instance: int) -> Collection[int]:
+        """Requests that decode on an instance and have been told to migrate."""
+        return self._instances[instance].dock.copying
 
     def parked(self, instance: int) -> Collection[int]:
         """Requests that stand still on an instance with their KV cache, to go elsewhere."""
@@ -205,6 +252,11 @@ class FleetView:
     def free_blocks(self, instance: int) -> int:
         """KV blocks nobody has been promised; during an epoch its growth counts as promised to the end."""
         return self._instances[instance].ledger.free_blocks
+
+    def unused_blocks(self, instance: int) -> int:
+        """KV blocks that nobody holds; the iteration in flight holds what it grows by, later ones do not."""
+        found = self._instances[instance]
+        return found.ledger.free_blocks + found.stream.blocks_ahead(self.now_s)
 
     def capacity_blocks(self, instance: int) -> int:
         """KV blocks of an instance."""
@@ -229,8 +281,19 @@ class FleetView:
         """Requests that the router keeps."""
         return self._cluster.dispatch.num_pending
 
-    def members(self, pool: Pool = ENTRY) -> tuple[int, ...]:
-        """Serving instances of a pool, in order."""
+    @contextmanager
+    def entering(self, pool: Pool) -> Iterator[None]:
+        """Let routers choose from `pool` for the length of a ``with`` block."""
+        before, self.entry = self.entry, pool
+        try:
+            yield
+        finally:
+            self.entry = before
+
+    def members(self, pool: Pool | None = None) -> tuple[int, ...]:
+        """Serving instances of a pool, in order; None: those a router chooses from."""
+        if pool is None:
+            pool = self.entry
         found = self._members.get(pool)
         if found is None:
             found = self._members[pool] = tuple(i for i in range(self.size) if self._belongs(i, pool))
@@ -244,7 +307,7 @@ class FleetView:
         self,
         name: str,
         value: Callable[[int], float],
-        pool: Pool = ENTRY,
+        pool: Pool | None = None,
         exact: Callable[[int], float] | None = None,
     ) -> int | None:
         """Serving instance of a pool with the least value, ties to the lowest number; None when the pool is empty.
@@ -257,20 +320,23 @@ class FleetView:
             Names the value, among all that are asked for in a run.
         value : callable
             ``value(instance)``: changes only when the instance does (an arrival, an epoch, a departure).
-        pool : Pool
-            Whom to choose from.
+        pool : Pool, optional
+            Whom to choose from; None: those a router chooses from.
         exact : callable, optional
             The value now, never below `value` since the instance's last change. Only those that can be least are asked.
         """
+        if pool is None:
+            pool = self.entry
         key = (name, pool)
         index = self._indices.get(key)
         if index is None:
-
-            def member_value(instance: int) -> float:
-                return value(instance) if self._belongs(instance, pool) else math.inf
-
-            index = self._indices[key] = LeastIndex(self.size, member_value, self.changed(key))
+            inside = [self._belongs(instance, pool) for instance in range(self.size)]
+            index = self._indices[key] = LeastIndex(inside, value, self.changed(key))
         return index.least(exact)
+
+    def touch(self, instance: int) -> None:
+        """Count an instance as changed: the policy has a new value of its own for it."""
+        self._instances[instance].changed()
 
     def changed(self, consumer: object) -> set[int]:
         """Instances that have changed since this consumer emptied the set, which is its own; all of them at first."""
@@ -281,9 +347,15 @@ class FleetView:
                 instance.watchers.append(found)
         return found
 
-    def regroup(self) -> None:
-        """Forget who belongs to which pool; for the engine, when a state, role or tier has changed."""
+    def regroup(self, instance: int) -> None:
+        """Find out anew where an instance belongs; for the engine, when its state, role or tier has changed."""
         self._members.clear()
+        for (_, pool), index in self._indices.items():
+            index.admit(instance, self._belongs(instance, pool))
+
+    def belongs(self, instance: int, pool: Pool | None = None) -> bool:
+        """Whether an instance serves and is of a pool; None: those a router chooses from."""
+        return self._belongs(instance, self.entry if pool is None else pool)
 
     def _belongs(self, instance: int, pool: Pool) -> bool:
         found = self._instances[instance]

@@ -15,25 +15,30 @@ class LeastIndex:
 
     Parameters
     ----------
-    size : int
-        Instances of the fleet.
+    inside : list of bool
+        Which instances can be found.
     value : callable
-        Value of an instance when it was last changed; infinite for one that is not to be found.
+        Finite value of an instance when it was last changed.
     changed : set of int
         Instances that have changed since the last question; everybody who asks empties it. Holds all of them at first.
     """
 
-    __slots__ = ("_changed", "_heap", "_value", "_values")
+    __slots__ = ("_changed", "_heap", "_inside", "_value", "_values")
 
-    def __init__(self, size: int, value: Callable[[int], float], changed: set[int]) -> None:
-        self._values = [math.inf] * size
+    def __init__(self, inside: list[bool], value: Callable[[int], float], changed: set[int]) -> None:
+        self._inside = inside
+        self._values = [math.inf] * len(inside)
         self._heap: list[tuple[float, int]] = []
         self._value = value
         self._changed = changed
-        changed.update(range(size))
+
+    def admit(self, instance: int, inside: bool) -> None:
+        """Let an instance be found from now on, or not."""
+        self._inside[instance] = inside
+        self._changed.add(instance)
 
     def least(self, exact: Callable[[int], float] | None = None) -> int | None:
-        """Instance with the least value, ties to the lowest index; None when all are infinite.
+        """Instance with the least value, ties to the lowest index; None when none can be found.
 
         Parameters
         ----------
@@ -63,9 +68,9 @@ class LeastIndex:
         return None if best is None else best[1]
 
     def _refresh(self) -> None:
-        heap, values, value_of = self._heap, self._values, self._value
+        heap, values, value_of, inside = self._heap, self._values, self._value, self._inside
         for instance in self._changed:
-            value = value_of(instance)
+            value = value_of(instance) if inside[instance] else math.inf
             if value != values[instance]:
                 values[instance] = value
                 if value < math.inf:

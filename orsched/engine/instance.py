@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from orsched.engine.calendar import Calendar
 from orsched.engine.cohort import Cohort
+from orsched.engine.deadline_log import DeadlineLog
 from orsched.engine.dock import Dock, Parked
 from orsched.engine.gap_log import GapLog
 from orsched.engine.plan import Chunk, Move
@@ -89,6 +90,7 @@ class Instance:
         self.dock = Dock(self)
         self.closed = False
         self.gaps: GapLog | None = None
+        self.deadlines: DeadlineLog | None = None
         self.watchers: list[set[int]] = []
         """Sets in which it puts its number whenever it has changed."""
         self._classified = policy.num_classes > 1
@@ -106,7 +108,8 @@ class Instance:
         (self._queue_of(request) if self._classified else self.queues[0]).push(request)
         self.in_system += 1
         self.backlog_tokens += self._targets[request]
-        self.changed()
+        if self.watchers:
+            self.changed()
 
     def take_chunk(self, chunk: Chunk, now_s: float) -> int:
         """Admit or continue a request with a prompt chunk; returns the tokens cached before it.
@@ -187,6 +190,8 @@ class Instance:
             self._first_token_s[request] = end_s
         elif self.gaps is not None:
             self.gaps.recomputed(request, end_s)
+        if self.deadlines is not None:
+            self.deadlines.token(request, emitted - 1, end_s)
         remaining = self._outputs[request] - emitted
         if remaining == 0:
             self._depart(request, done, end_s)
@@ -204,10 +209,14 @@ class Instance:
             self.running[request] = cohort
             if self.gaps is not None:
                 self.gaps.joined(cohort, request, end_s)
+            if self.deadlines is not None:
+                self.deadlines.joined(cohort, request, emitted)
 
     def complete(self, cohort: Cohort, end_s: float) -> None:
         """Let every member of `cohort` that has emitted its last token leave."""
         for request, tokens in cohort.pop_finished():
+            if self.deadlines is not None:
+                self.deadlines.left(request)
             self._depart(request, tokens, end_s)
 
     def preempt(self, request: int, now_s: float) -> None:
@@ -232,6 +241,8 @@ class Instance:
             self.cluster.transfers.give_up(request, now_s)
         if self.gaps is not None:
             self.gaps.preempted(cohort, request)
+        if self.deadlines is not None:
+            self.deadlines.left(request)
         tokens, remaining = cohort.leave(request)
         self._targets[request] = self.requests.input_tokens[request] + self._outputs[request] - remaining
         return tokens
@@ -270,13 +281,15 @@ class Instance:
             self.turn_out(request, parked)
             return True
         self.take(request, tokens)
-        remaining = self._outputs[request] - (tokens - self._inputs[request] + 1)
+        emitted = tokens - self._inputs[request] + 1
         cohort = self.cohorts[parked.cohort]
-        cohort.join(request, tokens, remaining, self.ledger.held[request])
+        cohort.join(request, tokens, self._outputs[request] - emitted, self.ledger.held[request])
         self.running[request] = cohort
         self.resident_tokens += tokens
         if self.gaps is not None:
             self.gaps.resumed(cohort, request)
+        if self.deadlines is not None:
+            self.deadlines.joined(cohort, request, emitted)
         return True
 
     def turn_out(self, request: int, parked: Parked) -> None:
@@ -287,7 +300,13 @@ class Instance:
 
     def growth_blocks(self) -> int:
         """New blocks that one decode iteration of all takes."""
-        return sum(cohort.blocks_needed(1) for cohort in self.cohorts)
+        cohorts = self.cohorts
+        if len(cohorts) == 1:
+            return cohorts[0].blocks_needed(1)
+        blocks = 0
+        for cohort in cohorts:
+            blocks += cohort.blocks_needed(1)
+        return blocks
 
     def take(self, request: int, tokens: int) -> None:
         """Let a request hold memory for `tokens` tokens."""
@@ -380,6 +399,9 @@ class Instance:
         tokens, remaining = source.leave(request)
         target.join(request, tokens, remaining, self.ledger.held[request])
         self.running[request] = target
+        if self.deadlines is not None:
+            self.deadlines.left(request)
+            self.deadlines.joined(target, request, self._outputs[request] - remaining)
 
     def kv_tokens_at(self, now_s: float) -> int:
         """KV tokens cached by the iterations that end before `now_s`: an arrival comes before an end at its instant."""

@@ -107,6 +107,17 @@ class Requests:
         """Output length as far as the policy knows it: the true one, or the predicted one."""
         return self._visible_tokens[request]
 
+    def announced_tokens(self, request: int) -> int:
+        """`known_tokens` for a policy.
+
+        Raises
+        ------
+        InformationError
+            With less information than `Information.PREDICTED`.
+        """
+        self._require_lengths(request)
+        return self._visible_tokens[request]
+
     def remaining_tokens(self, request: int, emitted_tokens: int) -> float:
         """Output tokens `request` has still to emit after `emitted_tokens`, as far as the policy knows.
 
@@ -121,11 +132,7 @@ class Requests:
         InputError
             When the refresher answers with less than 1 or no finite number.
         """
-        if self.information < Information.PREDICTED:
-            raise InformationError(
-                f"remaining length of request {request} is hidden: the policy declared "
-                f"information {self.information.label!r}, it needs 'oracle' or 'predicted'"
-            )
+        self._require_lengths(request)
         known = self._visible_tokens[request]
         if self.predictions is None:
             return known - emitted_tokens
@@ -140,6 +147,13 @@ class Requests:
                     "must be a finite number >= 1"
                 )
         return max(min(remaining, self.context_tokens - self.input_tokens[request] - emitted_tokens), 1)
+
+    def _require_lengths(self, request: int) -> None:
+        if self.information < Information.PREDICTED:
+            raise InformationError(
+                f"length of request {request} is hidden: the policy declared "
+                f"information {self.information.label!r}, it needs 'oracle' or 'predicted'"
+            )
 
     def _evaluate(self, key: LengthKey, request: int, needed: Information) -> float:
         visible = self._visible_tokens[request] if self.information >= needed else None

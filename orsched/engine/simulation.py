@@ -11,6 +11,7 @@ from orsched.checks import require_number
 from orsched.engine.arrivals import Arrivals
 from orsched.engine.calendar import Calendar
 from orsched.engine.cluster import Cluster
+from orsched.engine.deadline_log import DeadlineLog
 from orsched.engine.fault_events import FaultEvents
 from orsched.engine.gap_log import GapLog
 from orsched.engine.requests import Requests
@@ -36,6 +37,7 @@ def simulate(
     faults: Sequence[Fault] = (),
     sample_every_s: float | None = None,
     token_gaps: bool = False,
+    deadlines: bool = False,
     epoch_limit: int | None = None,
     check: bool = False,
 ) -> Run:
@@ -57,6 +59,9 @@ def simulate(
         Record the load of every instance at this distance in time (`Run.log`), seconds.
     token_gaps : bool
         Record the distribution of the gaps between output tokens (`Run.token_gaps`); about a tenth slower.
+    deadlines : bool
+        Record how late each request's tokens are by the SLO of its class (`Run.lateness_s`): token i = 0, 1, ... is
+        due at ``arrival + TTFT + i TPOT``. Every class with requests needs an SLO; about a quarter slower.
     epoch_limit : int, optional
         Most iterations per decision epoch. 1 simulates token by token and gives the same result, slower.
     check : bool
@@ -86,9 +91,11 @@ def simulate(
     calendar = Calendar()
     cluster = Cluster(fleet, policy, requests, calendar, limit, np.random.default_rng(sequence))
     gaps = GapLog() if token_gaps else None
+    late = DeadlineLog(requests.arrival_s, requests.labels, workload.classes) if deadlines else None
     for instance in cluster.instances:
         instance.stream.view.rng = _child(sequence, _INSTANCE, instance.index)
         instance.gaps = gaps
+        instance.deadlines = late
     first_s = requests.arrival_s[0]
     cluster.lifecycle.begin(first_s)
     Arrivals(cluster, check)
@@ -104,7 +111,8 @@ def simulate(
     if requests.unfinished:
         raise PlanError(f"{requests.unfinished} requests never finished: {cluster.stranded()}")
     samples = None if sampler is None else sampler.collect()
-    return Run.collect(workload, fleet, policy, cluster, None if gaps is None else gaps.collect(), samples)
+    lateness_s = None if late is None else late.lateness_s(requests.completion_s)
+    return Run.collect(workload, fleet, policy, cluster, None if gaps is None else gaps.collect(), samples, lateness_s)
 
 
 def _require_types(workload: object, fleet: object, policy: object) -> None:

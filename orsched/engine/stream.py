@@ -15,6 +15,7 @@ from orsched.service import Batch, PiecewiseLinear
 if TYPE_CHECKING:
     from orsched.engine.cluster import Cluster
     from orsched.engine.cohort import Cohort
+    from orsched.engine.deadline_log import DeadlineLog
     from orsched.engine.gap_log import GapLog
     from orsched.engine.instance import Instance
     from orsched.policy import Policy
@@ -79,8 +80,9 @@ class Stream:
         self._cluster = cluster
         self._alone = cluster.alone
         self.busy = False
+        self._advancing = False
         self.end_s = 0.0
-        self._wake = calendar.appointment(self._on_time)
+        self._wake = calendar.appointment(self._on_time, instance.index)
         self._start_s = 0.0
         self._steps = 0
         self._prompt_tokens = 0
@@ -100,12 +102,13 @@ class Stream:
         """Plan from `now_s` on, running epochs for as long as nothing else can happen before they end."""
         calendar = self._calendar
         seen, next_s = calendar.bookings, calendar.next_s()
+        self._advancing = True
         while True:
             self._begin(now_s)
             if not self.busy:
                 if self._idle_until_s < math.inf and not self._finished():
                     self._book_earlier(self._idle_until_s)
-                return
+                break
             if calendar.bookings != seen:
                 seen, next_s = calendar.bookings, calendar.next_s()
             end_s = self.end_s
@@ -113,9 +116,10 @@ class Stream:
                 if self._alone and self._wakes and self._steps > 1 and calendar.next_arrival_s < self.end_s:
                     self._shorten(calendar.next_arrival_s)
                 self._book(self.end_s)
-                return
+                break
             self._finish()
             now_s = end_s
+        self._advancing = False
 
     def on_arrival(self, now_s: float) -> None:
         """React to an arrival on this instance."""
@@ -132,7 +136,7 @@ class Stream:
     def call(self, now_s: float) -> None:
         """Plan again as soon as possible: now when idle, else at the end of the iteration in flight."""
         if not self.busy:
-            if self._alone:
+            if self._alone and not self._advancing:
                 self.resume(now_s)
             else:
                 self._book_earlier(now_s)
@@ -153,7 +157,7 @@ class Stream:
             self.end_s = now_s
         if self._wake.pending:
             self._wake.void()
-            self._wake = self._calendar.appointment(self._on_time)
+            self._wake = self._calendar.appointment(self._on_time, self._instance.index)
 
     def tokens_appended_before(self, now_s: float) -> int:
         """KV tokens the epoch in flight has appended before `now_s`; an iteration that ends at `now_s` comes after."""
@@ -180,6 +184,12 @@ class Stream:
             return self._steps
         return 0 if self._chunks else self._until(now_s + 2 * slack_s)[0] - 1
 
+    def blocks_ahead(self, now_s: float) -> int:
+        """KV blocks promised to iterations of the epoch in flight that have not begun at `now_s`."""
+        if not self.busy or self._chunks:
+            return 0
+        return self._blocks - self._need(self._until(now_s)[0])
+
     def iteration_end_s(self, now_s: float) -> float:
         """When the iteration in flight at `now_s` ends; `now_s` if there is none."""
         if not self.busy:
@@ -190,7 +200,7 @@ class Stream:
         """Be called back at `time_s` and at no other time booked before."""
         if self._wake.pending:
             self._wake.void()
-            self._wake = self._calendar.appointment(self._on_time)
+            self._wake = self._calendar.appointment(self._on_time, self._instance.index)
         self._wake.book(time_s)
 
     def _book_earlier(self, time_s: float) -> None:
@@ -208,6 +218,7 @@ class Stream:
                 # Something arrives at this very boundary and comes first. The calendar rounds times, so step past it.
                 self._book(outside_s + snap_s)
                 return
+            self._advancing = True
             self._finish()
             now_s = max(self.end_s, self._calendar.last_outside_s)
         self.resume(now_s)
@@ -219,8 +230,7 @@ class Stream:
         view.now_s = now_s
         if now_s > self.end_s:
             self.integrals.idle(self.end_s, now_s, instance.resident_tokens)
-        dock = instance.dock
-        if dock.inbound or dock.landed or dock.leaving or dock.expected:
+        if self._cluster.attentive and instance.dock.in_use:
             self._cluster.transfers.at_boundary(instance, now_s)
         plan = self._batch(view)
         if plan.__class__ is not Plan:
@@ -405,7 +415,9 @@ class Stream:
             if instance.retained is not None:
                 instance.retained.take(self._blocks)
         if instance.gaps is not None:
-            self._log_gaps(instance.gaps)
+            self._log_tokens(instance.gaps)
+        if instance.deadlines is not None:
+            self._log_tokens(instance.deadlines)
         instance.resident_tokens += steps * seqs
         for cohort in self._cohorts:
             if cohort.advance(steps):
@@ -417,13 +429,13 @@ class Stream:
         if self._cluster.stirred:
             self._cluster.after_epoch(instance, end_s)
 
-    def _log_gaps(self, gaps: GapLog) -> None:
+    def _log_tokens(self, log: GapLog | DeadlineLog) -> None:
         for cohort in self._cohorts:
             if self._chunks:
-                gaps.iteration(cohort, self.end_s)
+                log.iteration(cohort, self.end_s)
             else:
                 curve = self._curves[self._seqs]
-                gaps.decode(cohort, curve, self._kv_timed, self._seqs, self._steps, self._start_s, self.end_s)
+                log.decode(cohort, curve, self._kv_timed, self._seqs, self._steps, self._start_s, self.end_s)
 
     def _need(self, steps: int) -> int:
         """New KV blocks that `steps` iterations take."""

@@ -260,6 +260,12 @@ class InstanceView:
         dock = self._instance.dock
         return len(dock.expected) + len(dock.landed)
 
+    @property
+    def inbound_blocks(self) -> int:
+        """KV blocks held for the requests that `num_inbound` counts."""
+        dock, held = self._instance.dock, self._ledger.held
+        return sum(held[r] for r in dock.expected) + sum(held[r] for r, _ in dock.landed)
+
     def slo(self, request: int) -> SLO | None:
         """Objective of the workload's class of `request`; None when it has none."""
         requests = self._instance.requests

@@ -11,8 +11,10 @@ what we could read.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from orsched.checks import require_number, require_whole
 from orsched.errors import InputError
@@ -122,33 +124,26 @@ class LoadForecast:
         """Weighted mean over the horizon of each instance's load, tokens; shape ``(n,)``."""
         return np.asarray(self.loads @ (self.weights / self.weights.sum()))
 
-    def change(self, source: int, target: int, request_loads: Floats) -> Floats:
-        """Change of the score when a request moves; below 0 it balances.
+    def change(self, source: int, targets: Sequence[int], request_loads: Floats) -> Floats:
+        """Change of the score when one request moves; below 0 it balances. ``O(r |H| k)``.
 
         Parameters
         ----------
-        source, target : int
-            Instances. Moving to the instance itself changes nothing.
+        source : int
+            Where they are: their loads are counted there.
+        targets : sequence of int
+            ``k`` other instances.
         request_loads : ndarray of float64
-            Its `loads_of`, shape ``(h,)``, or of several candidates, ``(r, h)``; counted in the loads of `source`.
+            `loads_of` the ``r`` candidates, shape ``(r, h)``.
 
         Returns
         -------
         ndarray of float64
-            Shape ``()`` or ``(r,)``: each candidate alone.
+            Shape ``(r, k)``: each candidate alone on each target.
         """
-        if source == target:
-            return np.zeros(request_loads.shape[:-1])
-        gap = self.loads[target] - self.loads[source]
-        return np.asarray((request_loads * (request_loads + gap)) @ self.weights * (2 / len(self.loads)))
-
-    def fits(self, target: int, request_loads: Floats, most_tokens: float) -> NDArray[np.bool_]:
-        """Whether `target` would hold at most `most_tokens` at every step of the horizon; shapes as for `change`.
-
-        Between two steps ``d`` apart the load may pass that of the earlier one, by less than ``d`` tokens for each
-        request that is there then.
-        """
-        return np.asarray((self.loads[target] + request_loads).max(axis=-1) <= most_tokens)
+        gaps = (self.loads[targets] - self.loads[source]) * self.weights
+        own = np.square(request_loads) @ self.weights
+        return np.asarray((own[:, None] + request_loads @ gaps.T) * (2 / len(self.loads)))
 
     def move(self, source: int, target: int, request_loads: Floats) -> None:
         """Count a request's loads, shape ``(h,)``, at `target` instead of `source`."""

@@ -6,6 +6,7 @@ After a deliberate change of a policy, a service model or a bound, regenerate th
 
 import math
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +14,17 @@ import pytest
 
 import experiments
 from experiments import gap_table
-from orsched import Fleet, hardware
+from experiments.experiment import Experiment
+from experiments.gaps import tabulate
+from experiments.runner import run_experiment
+from orsched import SLO, Fleet, hardware
+from orsched.engine.actions import REJECT
 from orsched.errors import InputError
 from orsched.estimate import Estimate
 from orsched.gap_table import HEADERS, Gap, GapRow, GapTable
 from orsched.workloads.catalogue import workload
+from policies import ROUTERS
+from policies.sarathi import sarathi
 
 GOLDEN = Path(__file__).parent / "golden" / "gap_table.txt"
 REFERENCE = Fleet.single(hardware("reference"))
@@ -143,3 +150,22 @@ def test_public_names():
     assert all(hasattr(experiments, name) for name in experiments.__all__)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = experiments.nothing
+
+
+def test_who_rejects_has_no_gap_in_times_or_rates():
+    """Claim: a policy that turns away every fourth request loses its gaps but the one in attainment, and the row says
+    why; the same policy without rejections keeps them."""
+
+    def picky(view, request):
+        return REJECT if request % 4 == 0 else ROUTERS["jsq"](view, request)
+
+    slo = SLO(0.05, 0.013)
+    fleet = Fleet.identical(hardware("reference"), 2)
+    policies = (replace(sarathi().routed_by(picky), name="picky"), sarathi().routed_by(ROUTERS["jsq"]))
+    experiment = Experiment("reference", fleet, policies, loads=(0.8,), requests=200, replications=2, slo=slo)
+    rejecting, serving = tabulate(run_experiment(experiment, workers=1)).rows
+    assert list(rejecting.gaps) == ["slo_attainment"]
+    assert rejecting.metrics["rejected_share"].mean == 0.25
+    assert "25.00% of the requests were rejected" in rejecting.reason
+    assert {"latency_mean_s", "throughput_requests_per_s", "slo_attainment"} <= set(serving.gaps)
+    assert "rejected" not in serving.reason

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orsched.errors import InputError
-from orsched.metrics import METRICS, measure
+from orsched.metrics import METRICS, comparable, measure
+from orsched.objectives import Objectives
 from orsched.quantiles import percentiles
 from orsched.request import SLO
 from orsched.run import Run
@@ -51,7 +52,7 @@ def single(**columns) -> Run:
         "first_token_s",
         "completion_s",
     )
-    first = {name: getattr(BY_HAND, name)[:1] for name in (*rows, "preemptions", "instance")}
+    first = {name: getattr(BY_HAND, name)[:1] for name in (*rows, "preemptions", "instance", "rejected")}
     return replace(BY_HAND, **(first | {name: np.array(value) for name, value in columns.items()}))
 
 
@@ -80,6 +81,7 @@ def test_by_hand():
             "kv_utilisation": 100 / (40 * 10),
             "batch_mean": 38 / 19,
             "preemptions_per_request": 0.5,
+            "rejected_share": 0.0,
             "goodput_requests_per_s": 2 / 20,
             "slo_attainment": 0.5,
         }
@@ -90,12 +92,15 @@ def test_names_and_order():
     """`measure` returns the names of METRICS in that order; SLO metrics only with an SLO, energy only where known."""
     metered = replace(BY_HAND, energy_j=np.ones_like(BY_HAND.busy_s))
     without_gaps = [name for name in METRICS if not name.startswith("itl_p")]
-    assert list(measure(metered, SLO(1.0, 1.0))) == without_gaps
+    assert list(measure(metered, SLO(1.0, 1.0))) == [n for n in without_gaps if not n.startswith("deadline")]
     gaps = TokenGaps(*(np.array([value]) for value in (1.0, 0.0, 16.0, 1.0)))
-    assert list(measure(replace(metered, token_gaps=gaps), SLO(1.0, 1.0))) == list(METRICS)
-    assert list(METRICS)[-2:] == ["goodput_requests_per_s", "slo_attainment"]
-    assert list(measure(metered)) == without_gaps[:-2]
-    assert list(measure(BY_HAND)) == without_gaps[:-4]
+    late = np.array([0.0, 1.0, -1.0, 2.0])
+    assert list(measure(replace(metered, token_gaps=gaps, lateness_s=late), SLO(1.0, 1.0))) == list(METRICS)
+    assert list(METRICS)[-2:] == ["deadline_goodput_requests_per_s", "deadline_attainment"]
+    assert list(METRICS)[-5:-2] == ["rejected_share", "goodput_requests_per_s", "slo_attainment"]
+    without_slo = [name for name in without_gaps if not name.endswith("_attainment") and "goodput" not in name]
+    assert list(measure(metered)) == without_slo
+    assert list(measure(BY_HAND)) == [n for n in without_slo if not n.startswith(("energy", "power"))]
 
 
 def test_table_is_frozen_and_consistent():
@@ -120,7 +125,7 @@ def test_skip_leaves_out_arrivals_from_request_metrics_only():
     assert later["queueing_mean_s"] == 1.0
     assert later["preemptions_per_request"] == 1.0
     assert later["slo_attainment"] == 1.0
-    for name in list(METRICS):
+    for name in whole:
         if name.endswith("_per_s") or name in ("utilisation", "kv_utilisation", "batch_mean"):
             assert later[name] == whole[name]
 
@@ -181,3 +186,56 @@ def test_percentiles_need_numbers(values):
     """No sample, no percentile."""
     with pytest.raises(InputError, match="percentiles"):
         percentiles(values)
+
+
+def turned_away(row) -> Run:
+    """The hand-made run, with one request rejected."""
+    times = {
+        name: np.where(np.arange(4) == row, np.nan, getattr(BY_HAND, name))
+        for name in ("first_scheduled_s", "first_token_s", "completion_s")
+    }
+    return replace(BY_HAND, rejected=(np.arange(4) == row).astype(np.int64), **times)
+
+
+def test_rejected_requests_count_as_missed_and_have_no_times():
+    """Claim: times are those of the served, the share of the others is a metric, and goodput counts them as missed."""
+    run, slo = turned_away(3), SLO(2.0, 1.0)
+    found = measure(run, slo)
+    assert found["rejected_share"] == 0.25
+    assert found["latency_mean_s"] == pytest.approx((5 + 3 + 6) / 3)
+    assert found["itl_mean_s"] == pytest.approx((4 + 4) / (2 + 4))
+    assert found["slo_attainment"] == 0.25
+    assert found["throughput_requests_per_s"] == pytest.approx(3 / 10)
+    assert found["output_throughput_tokens_per_s"] == pytest.approx(9 / 10)
+
+
+def test_who_rejects_is_not_done_sooner():
+    """Claim: rates are over the time to the last arrival where that is later than the last completion."""
+    assert measure(turned_away(3))["throughput_requests_per_s"] == pytest.approx(3 / (20 - 10))
+    assert measure(turned_away(0))["throughput_requests_per_s"] == pytest.approx(3 / (30 - 10))
+
+
+def test_nobody_served():
+    """Claim: a run that rejects everybody has shares and rates, and no times."""
+    none = {name: np.full(4, np.nan) for name in ("first_scheduled_s", "first_token_s", "completion_s")}
+    found = measure(replace(BY_HAND, rejected=np.ones(4, dtype=np.int64), **none), SLO(1.0, 1.0))
+    assert found["rejected_share"] == 1.0
+    assert found["slo_attainment"] == found["throughput_requests_per_s"] == 0.0
+    assert not [name for name in found if name.startswith(("latency", "ttft", "tpot", "itl", "queueing"))]
+
+
+def test_what_compares_with_bounds():
+    """Claim: after a rejection only the shares that count it as a miss compare with a bound."""
+    served, some = measure(BY_HAND, SLO(2.0, 1.0)), measure(turned_away(1), SLO(2.0, 1.0))
+    assert all(comparable(name, served) for name in served)
+    assert [name for name in some if comparable(name, some)] == ["slo_attainment"]
+
+
+def test_an_objective_for_each_request():
+    """Claim: limits by request are those of one objective where they are equal, and apply one by one."""
+    same = Objectives.same(SLO(2.0, 1.0), 4)
+    assert measure(BY_HAND, same) == measure(BY_HAND, SLO(2.0, 1.0))
+    each = Objectives(
+        np.array([1.0, 3.0, 1.9, 2.0]), np.array([2.0, 0.1, 9.0, 0.7]), np.array([0, 0, 1, 1]), ("a", "b")
+    )
+    assert measure(BY_HAND, each)["slo_attainment"] == 0.5

@@ -37,8 +37,12 @@ def make_run(n: int = 5, instances: int = 2, seed: int = 0) -> Run:
         batch_s=rng.exponential(1, instances),
         kv_token_s=rng.exponential(1, instances) * 1e300,
         iterations=rng.integers(0, 99, instances),
-        kv_capacity_tokens=100,
-        max_num_seqs=4,
+        kv_capacity_tokens=rng.integers(1, 99, instances),
+        max_num_seqs=rng.integers(1, 9, instances),
+        rejected=rng.integers(0, 2, n),
+        restarts=rng.integers(0, 3, n),
+        migrations=rng.integers(0, 3, n),
+        on_s=rng.exponential(1, instances),
     )
 
 
@@ -148,11 +152,12 @@ def _head(name, value):
 
 
 BAD = {
-    "version": (_head("version", 3), "version 1 to 2"),
+    "version": (_head("version", 4), "version 1 to 3"),
     "unknown field": (_head("extra", 2), "extra"),
     "number for a name": (_head("policy", 7), "'policy' = 7: must be a text"),
-    "true for a count": (_head("max_num_seqs", True), "whole number"),
-    "no capacity": (_head("kv_capacity_tokens", 0), "whole number >= 1"),
+    "true for a count": (_head("max_num_seqs", [True, 1]), "list of int64"),
+    "one count for all": (_head("max_num_seqs", 4), "list of int64"),
+    "no capacity": (_head("kv_capacity_tokens", [0, 1]), "whole number >= 1"),
     "scalar integral": (_head("busy_s", 3.0), "'busy_s'.*list"),
     "negative integral": (_head("busy_s", [1.0, -1.0]), "finite and >= 0"),
     "infinite integral": (_head("busy_s", [1.0, float("inf")]), "finite and >= 0"),
@@ -173,6 +178,52 @@ BAD = {
     "no rows": (lambda h, rows: rows.__delitem__(slice(1, None)), "at least one request|column"),
     "renamed": (lambda h, rows: rows.__setitem__(0, rows[0].replace("instance", "pod")), "'instance'"),
 }
+
+
+def _age(version):
+    """Turn a stored run into what an earlier version would have written."""
+
+    def change(header, rows):
+        header["version"] = version
+        header["kv_capacity_tokens"], header["max_num_seqs"] = 100, 4
+        del header["on_s"]
+        if version == 1:
+            del header["energy_j"]
+        rows[:] = [",".join(row.split(",")[:-3]) for row in rows]
+
+    return change
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_files_of_earlier_versions_are_read(tmp_path, version):
+    """Claim: a run from before there were fleets of several kinds reads as one of identical instances, always on."""
+    path = tmp_path / "run.csv"
+    run = make_run()
+    save_run(run, path)
+    _edit(path, _age(version))
+    old = load_run(path)
+    assert_same(
+        replace(
+            run,
+            kv_capacity_tokens=np.array([100, 100]),
+            max_num_seqs=np.array([4, 4]),
+            on_s=np.full(2, run.makespan_s),
+            **dict.fromkeys(("rejected", "restarts", "migrations"), np.zeros(5, dtype=np.int64)),
+        ),
+        old,
+    )
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_earlier_versions_have_no_later_fields(tmp_path, version):
+    """Claim: a header that says it is old and has a newer field, or no number where one was, is refused."""
+    path = tmp_path / "run.csv"
+    for change, message in ((_head("on_s", [1.0, 1.0]), "unknown in version"), (_head("max_num_seqs", True), "whole")):
+        save_run(make_run(), path)
+        _edit(path, _age(version))
+        _edit(path, change)
+        with pytest.raises(InputError, match=message):
+            load_run(path)
 
 
 @pytest.mark.parametrize("case", BAD)
@@ -207,6 +258,9 @@ def test_parquet_schema_is_checked(tmp_path):
     with pytest.raises(InputError, match="header"):
         load_run(path)
     pq.write_table(pa.table({"a": [1]}), path)
+    with pytest.raises(InputError, match="header"):
+        load_run(path)
+    pq.write_table(pa.table({"a": [1]}).replace_schema_metadata(table.schema.metadata), path)
     with pytest.raises(InputError, match="'a' is unknown"):
         load_run(path)
 

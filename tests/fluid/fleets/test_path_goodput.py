@@ -1,24 +1,32 @@
 """The goodput LP over a sample path: no schedule on mixed hardware keeps more objectives."""
 
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from instances import SERVICE_MODELS, random_workload, tight_hardware
 
 from fluid.fleets.deadline_goodput import deadline_goodput_bound
 from fluid.fleets.goodput_bound import goodput_bound
 from fluid.fleets.mean_tpot import mean_tpot_goodput_bound
 from fluid.fleets.path_goodput import path_goodput_bound
+from fluid.pathwise.goodput import deadline_goodput_bounds, goodput_bounds
 from orsched.catalogue import Hardware
+from orsched.engine.simulation import simulate
 from orsched.errors import InputError
 from orsched.fleet import Fleet
 from orsched.group import Group
 from orsched.objectives import Objectives
-from orsched.request import SLO
+from orsched.request import SLO, RequestClass
+from orsched.scoring import deadlines, mean_tpot, score
 from orsched.service import Affine
 from orsched.workloads import Workload
+from policies import ROUTERS
+from policies.sarathi import sarathi
+from policies.vllm_v1 import vllm_v1
 from tests.support.tier_schedules import Job, fleets, play
 
 SCORINGS = [
@@ -87,3 +95,50 @@ def test_objectives_belong_to_the_path():
     one = Fleet.identical(Hardware("one", Affine(1.0, 0.0, 0.0, 0.0), 1000, 1))
     with pytest.raises(InputError, match="2 objectives for 1 requests"):
         path_goodput_bound(Workload.of([0.0], [1], [1]), one, Objectives.same(SLO(1.0, 1.0), 2))
+
+
+MIXED = Fleet(
+    (
+        Group(tight_hardware(SERVICE_MODELS["affine"], 6, 4)),
+        Group(replace(tight_hardware(SERVICE_MODELS["hinged"], 8, 1), name="other")),
+    )
+)
+FLEETS = {
+    "one": Fleet.identical(tight_hardware(SERVICE_MODELS["affine"], 6, 4)),
+    "two": Fleet.identical(tight_hardware(SERVICE_MODELS["hinged"], 8, 4), 2),
+    "prefill and decode": Fleet(
+        tuple(Group(tight_hardware(SERVICE_MODELS["affine"], 6, 4), role=role) for role in ("prefill", "decode"))
+    ),
+    "mixed": MIXED,
+}
+
+
+@pytest.mark.parametrize("fleet", sorted(FLEETS))
+@pytest.mark.parametrize(
+    "batcher", [vllm_v1(), sarathi(), sarathi(48, 7, 0.02)], ids=lambda policy: str(policy.settings)
+)
+def test_no_policy_of_the_engine_keeps_more(fleet, batcher):
+    """Claim: three tiers, prompts handed over or not, chips alike or not: attainment under both scorings is at most the
+    bound, and goodput at most what the bound leaves over the run's own horizon."""
+    fleet = FLEETS[fleet]
+    path = random_workload(11, n=120)
+    base = simulate(path, fleet, batcher.routed_by(ROUTERS["jsq"]))
+    paces = np.quantile(base.tpot_s, [0.2, 0.5, 0.8]).tolist()
+    slos = [SLO(ttft, pace) for ttft, pace in zip(np.quantile(base.ttft_s, [0.3, 0.6, 0.6]), paces, strict=True)]
+    classes = tuple(RequestClass(str(k), slo) for k, slo in enumerate(slos))
+    path = replace(path, class_id=np.arange(120) % 3, classes=classes)
+    run = simulate(path, fleet, batcher.routed_by(ROUTERS["jsq"]), deadlines=True)
+    objectives = Objectives.of(path)
+    for scoring, tier_bound, bounds in (
+        (mean_tpot, mean_tpot_goodput_bound, goodput_bounds),
+        (deadlines, deadline_goodput_bound, deadline_goodput_bounds),
+    ):
+        everyone = score(run, objectives, scoring)[-1]
+        assert 0 < everyone.attainment < 1
+        found = path_goodput_bound(path, fleet, objectives, tier_bound=tier_bound)
+        assert everyone.attainment <= found.value
+        assert everyone.met <= found.certificate["on_time"]
+        if len(fleet.by_hardware()) == 1:
+            share, rate = bounds(path, fleet, objectives)
+            assert everyone.attainment <= share.value
+            assert everyone.goodput_per_s <= rate.value
