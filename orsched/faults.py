@@ -12,6 +12,8 @@ from orsched.group import MOST_INSTANCES
 class InstanceFault:
     """An instance dies: what it had cached is lost, and its requests start again from their prefill elsewhere.
 
+    One that is off is not affected. One that is dead already stays so until the last of its faults is repaired.
+
     Parameters
     ----------
     at_s : float

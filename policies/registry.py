@@ -124,6 +124,18 @@ ROUTERS: Mapping[str, Router] = MappingProxyType(
         "random": routers.random_instance,
         "power-of-two": routers.power_of_two,
         "jsq": routers.join_shortest_queue,
+        "vllm-router": routers.vllm_router,
         "least-kv": routers.least_kv,
+        "token-jsq": routers.token_jsq,
+        "least-work": routers.LeastWork(),
+        "lmetric": routers.lmetric,
+        "linear": routers.LinearScore(),
+        "aibrix": routers.AIBrix(),
+        "cache-aware": routers.CacheAware(),
+        "preble": routers.Preble(),
+        "dynamo": routers.Dynamo(),
+        "mooncake": routers.MooncakeConductor(),
+        "slo-admission": routers.SLOAdmission(),
+        "class-partition": routers.ClassPartition(),
     }
 )

@@ -17,6 +17,7 @@ from orsched.workloads.catalogue import workload_source
 
 LOAD = 0.9
 SEED = 1
+MILLION = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from experiments.bench.cases import FLEET64, MC_SF, NESTED, SINGLE, WAIT
+from experiments.bench.cases import FLEET64, MC_SF, MILLION, NESTED, SINGLE, WAIT
 from experiments.bench.yardstick import TIMEOUTS, simpy_timeouts_per_s
 
-MILLION = 1_000_000
 REPEATS = 3
 """Runs of each case; the fastest is the one least disturbed by others on the machine."""
 

@@ -35,6 +35,25 @@ def service_to_rich(found: Mapping[str, Any]) -> Group:
     return Group(grid, f"{_text(found['simpy_timeouts_per_s'])} bare SimPy timeouts per second")
 
 
+def fleet_to_rich(found: Mapping[str, Any]) -> Group:
+    """A row per router, a column per size: requests per second and, in brackets, SimPy timeouts per request."""
+    sizes = sorted({case["instances"] for case in found["cases"]})
+    cells = {(case["router"], case["instances"]): case for case in found["cases"]}
+    grid = Table("requests/s (SimPy timeouts/request)", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for size in sizes:
+        grid.add_column(f"{size:,} instances", justify="right")
+    for router in dict.fromkeys(case["router"] for case in found["cases"]):
+        row = [cells[router, size] for size in sizes]
+        grid.add_row(router, *(f"{_text(c['requests_per_s'])} ({_text(c['timeouts_per_request'])})" for c in row))
+    lines = [f"{_text(found['simpy_timeouts_per_s'])} bare SimPy timeouts per second"]
+    lines += [
+        f"1,000,000 requests on {c['instances']:,} instances under {c['router']}: {c['cpu_s']:.0f} s of CPU time, "
+        f"peak {c['peak_mib']:,.0f} MiB"
+        for c in found.get("million", ())
+    ]
+    return Group(grid, *lines)
+
+
 def bounds_to_rich(found: Mapping[str, Any], previous: Mapping[str, Any] | None) -> Group:
     """One line per case beside its target and the previous run of the same size."""
     grid = Table("bounds, reference instance at load 0.9", box=None, pad_edge=False, padding=(0, 2, 0, 0))

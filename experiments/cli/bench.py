@@ -63,6 +63,33 @@ def service(
         output_console().print(service_to_rich(found))
 
 
+@bench.command("fleet")
+def fleet(
+    requests: Annotated[int, typer.Option("--requests", min=1_000, help="Requests per simulation.")] = 20_000,
+    router: Annotated[
+        list[str] | None,
+        typer.Option("--router", help="Router or fleet system; repeat it. Default: all, and PolyServe."),
+    ] = None,
+    instances: Annotated[
+        list[int] | None, typer.Option("--instances", min=1, max=10_000, help="Size of a fleet; repeat it.")
+    ] = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="Also 1,000,000 requests on 1,000 instances: time and peak memory.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Simulated requests per second of fleets by size and router, beside bare SimPy timeouts."""
+    from experiments.bench.fleet import SIZES, bench_fleet
+    from experiments.bench.report import fleet_to_rich
+
+    with error_console().status("simulating"):
+        found = bench_fleet(requests, router or (), instances or SIZES, full=full)
+    if as_json:
+        print_json(found)
+    else:
+        output_console().print(fleet_to_rich(found))
+
+
 @bench.command("bounds")
 def bounds(
     requests: Annotated[int, typer.Option("--requests", min=2, help="Requests on the path.")] = 100_000,

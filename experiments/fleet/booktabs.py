@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from experiments.fleet.tables import PlainTable
-from experiments.render.latex import _escaped as escaped
+from experiments.render.latex import escaped as escaped
 
 
 def to_booktabs(table: PlainTable) -> str:

@@ -46,9 +46,10 @@ def path_goodput_bound(path: Workload, fleet: Fleet, scoring: ScoringName) -> Bo
     """Bound the requests within their objectives per second, for every policy on this path.
 
     Valid for the path itself, not only in the long run: the programme's rows hold for any set of good requests that
-    live within H seconds, with rates per second of H (`fluid.fleets.deadline_goodput_bound`, "Finite runs"). The
-    one of `orsched.scoring.horizon_s` is such an H, and not shorter than the span of the arrivals, so rates per second of the span are not smaller, and
-    the optimum does not fall when rates grow. Instances that are off, starting or broken count as serving.
+    live within H seconds, with rates per second of H (`fluid.fleets.deadline_goodput_bound`, "Finite runs").
+    `orsched.scoring.horizon_s` is such an H, and not shorter than the span of the arrivals: rates per second of the
+    span are not smaller, and the optimum does not fall when rates grow. Instances that are off, starting or broken
+    count as serving.
     """
     return PROGRAMMES[scoring](offered_tiers(path), fleet.by_hardware()).bound
 

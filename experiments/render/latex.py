@@ -27,7 +27,7 @@ def to_latex(table: GapTable) -> str:
         "% needs \\usepackage{booktabs}",
         r"\begin{table}",
         r"\centering",
-        rf"\caption{{{_escaped(table.title)}. Mean $\pm$ half-width of the 95\% interval.}}",
+        rf"\caption{{{escaped(table.title)}. Mean $\pm$ half-width of the 95\% interval.}}",
         rf"\begin{{tabular}}{{ll{'r' * (width - 4)}ll}}",
         r"\toprule",
         _line(HEADERS),
@@ -36,13 +36,13 @@ def to_latex(table: GapTable) -> str:
         lines.append(r"\midrule")
         lines += [_line(row.cells()) for row in table.rows if row.load == load]
     lines += [r"\bottomrule", r"\end{tabular}"]
-    lines += [rf"\par\smallskip {_escaped(note)}" for note in table.notes]
+    lines += [rf"\par\smallskip {escaped(note)}" for note in table.notes]
     return "\n".join([*lines, r"\end{table}"]) + "\n"
 
 
 def _line(cells: tuple[str, ...]) -> str:
-    return " & ".join(map(_escaped, cells)) + r" \\"
+    return " & ".join(map(escaped, cells)) + r" \\"
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     return text.translate(_ESCAPES)

@@ -7,11 +7,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from orsched.engine.deaths import bury
+from orsched.engine.state import State
 from orsched.errors import InputError
 from orsched.faults import Fault, InstanceFault, LinkFault, StartUpFault
 
 if TYPE_CHECKING:
     from orsched.engine.cluster import Cluster
+    from orsched.engine.instance import Instance
 
 
 class FaultEvents:
@@ -25,10 +27,11 @@ class FaultEvents:
         What breaks, in any order.
     """
 
-    __slots__ = ("_cluster", "_slow")
+    __slots__ = ("_broken", "_cluster", "_slow")
 
     def __init__(self, cluster: Cluster, faults: Sequence[Fault]) -> None:
         self._cluster = cluster
+        self._broken: dict[int, int] = {}
         self._slow: dict[int, list[float]] = {}
         for fault in faults:
             if not isinstance(fault, Fault):
@@ -48,15 +51,26 @@ class FaultEvents:
     def _happen(self, fault: Fault, now_s: float) -> None:
         instance = self._cluster.instances[fault.instance]
         if isinstance(fault, InstanceFault):
-            died = bury(self._cluster, instance, now_s)
-            if died and fault.for_s is not None:
-                self._at(now_s + fault.for_s, lambda time_s: self._cluster.lifecycle.repair(instance, time_s))
+            self._break(instance, fault.for_s, now_s)
         elif isinstance(fault, LinkFault):
             self._slow.setdefault(instance.index, []).append(fault.factor)
             self._set_speed(instance.index, now_s)
             self._at(now_s + fault.for_s, lambda time_s: self._mend(instance.index, fault.factor, time_s))
         elif isinstance(fault, StartUpFault):
             self._cluster.lifecycle.fail_starts(instance, fault.attempts)
+
+    def _break(self, instance: Instance, for_s: float | None, now_s: float) -> None:
+        """Let an instance die; one that is dead stays so until all that broke it is repaired."""
+        if not bury(self._cluster, instance, now_s) and instance.state is not State.DEAD:
+            return
+        self._broken[instance.index] = self._broken.get(instance.index, 0) + 1
+        if for_s is not None:
+            self._at(now_s + for_s, partial(self._repair, instance))
+
+    def _repair(self, instance: Instance, now_s: float) -> None:
+        self._broken[instance.index] -= 1
+        if not self._broken[instance.index]:
+            self._cluster.lifecycle.repair(instance, now_s)
 
     def _mend(self, instance: int, factor: float, now_s: float) -> None:
         self._slow[instance].remove(factor)

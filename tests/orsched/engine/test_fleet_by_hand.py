@@ -278,3 +278,10 @@ def test_a_transfer_needs_to_know_the_bytes_of_a_token():
     fleet = Fleet((Group(unknown, role="prefill", link=LINK), Group(unknown, role="decode", link=LINK)))
     with pytest.raises(InputError, match="kv_bytes_per_token"):
         simulate(one(), fleet, routed(ROUTERS["jsq"]))
+
+
+def test_faults_of_one_instance_overlap():
+    """Claim: an instance that breaks again while it is dead serves again only when both faults are repaired, at 3.1 s."""
+    faults = [InstanceFault(0.05, 0, 1.0), InstanceFault(0.1, 0, 3.0)]
+    run = simulate(one(), Fleet.single(STEADY), routed(ROUTERS["jsq"]), faults=faults)
+    assert run.completion_s[0] == pytest.approx(3.4)

@@ -1,4 +1,4 @@
-"""Routers over the instances that take new requests: which of them serves an arriving request."""
+"""Routers that count requests."""
 
 from __future__ import annotations
 
@@ -6,18 +6,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from orsched.engine.fleet_view import FleetView
-
-
-def round_robin(view: FleetView, request: int, /) -> int | None:
-    """The ``k mod n``-th of ``n`` instances for the ``k``-th routed request."""
-    members = view.members()
-    return members[view.routed % len(members)] if members else None
-
-
-def random_instance(view: FleetView, request: int, /) -> int | None:
-    """An instance drawn uniformly."""
-    members = view.members()
-    return members[int(view.rng.integers(len(members)))] if members else None
 
 
 def power_of_two(view: FleetView, request: int, /) -> int | None:
@@ -37,6 +25,6 @@ def join_shortest_queue(view: FleetView, request: int, /) -> int | None:
     return view.least("in system", view.in_system)
 
 
-def least_kv(view: FleetView, request: int, /) -> int | None:
-    """The instance with the fewest cached KV tokens, ties to the lowest index."""
-    return view.least("resident tokens", view.resident_tokens, exact=view.kv_tokens)
+def vllm_router(view: FleetView, request: int, /) -> int | None:
+    """The least of ``4 waiting + running`` requests (the vLLM router's score), ties to the lowest index."""
+    return view.least("vllm score", lambda i: 4 * view.num_waiting(i) + view.num_running(i))
