@@ -128,7 +128,9 @@ def distserve(workload: Workload, fleet: Fleet, settings: DistServeSettings) -> 
     """
     roles = {group.role for group in fleet.groups}
     if roles != {Role.PREFILL, Role.DECODE}:
-        raise InputError(f"distserve needs prefill and decode groups and no others; the fleet has {', '.join(sorted(roles))}")
+        raise InputError(
+            f"distserve needs prefill and decode groups and no others; the fleet has {', '.join(sorted(roles))}"
+        )
     tokens = settings.context_max_tokens_per_batch
     return Policy(
         "distserve",

@@ -228,7 +228,7 @@ class Pooling:
     def _promise(self, view: FleetView, books: Books, request: int, journey: Journey) -> None:
         books.journeys[request] = journey
         prompt, token = journey
-        books.committed[prompt][request] = view.blocks_for(prompt, view.input_tokens(request))
+        books.committed[prompt][request] = view.blocks_for(prompt, view.prompt_tokens(request))
         books.committed[token][request] = self._blocks(view, request, token)
 
 

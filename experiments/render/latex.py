@@ -45,4 +45,5 @@ def _line(cells: tuple[str, ...]) -> str:
 
 
 def escaped(text: str) -> str:
+    """The text with everything escaped that LaTeX would take for markup."""
     return text.translate(_ESCAPES)

@@ -131,6 +131,20 @@ class FleetView:
             return requests.prompt_target[request] - requests.input_tokens[request]
         return instance.cached_before(request, self.now_s) + 1 - requests.input_tokens[request]
 
+    def emitted_by(self, instance: int) -> dict[int, int]:
+        """`emitted_tokens` of every request that decodes on an instance, cheaper than one by one."""
+        found = self._instances[instance]
+        inputs = self._requests.input_tokens
+        emitted = {}
+        for cohort in found.cohorts:
+            done = cohort.clock + found.stream.iterations_before(self.now_s, cohort) + 1
+            emitted.update((request, base + done - inputs[request]) for request, base in cohort.base.items())
+        return emitted
+
+    def remaining_by(self, instance: int) -> dict[int, float]:
+        """`remaining_tokens` of every request that decodes on an instance, cheaper than one by one."""
+        return {r: self._requests.remaining_tokens(r, emitted) for r, emitted in self.emitted_by(instance).items()}
+
     def output_tokens(self, request: int) -> int:
         """Output length of `request` as far as the policy knows it, see `InstanceView.output_tokens`."""
         return self._instances[self._requests.instance[request]].stream.view.output_tokens(request)
@@ -248,6 +262,13 @@ class FleetView:
         """KV tokens cached on an instance for the requests that run there."""
         found = self._instances[instance]
         return found.resident_tokens + found.stream.tokens_appended_before(self.now_s)
+
+    def prefix_holders(self, request: int, pool: Pool | None = None) -> Mapping[int, int]:
+        """Serving instances that have cached a prefix of the prompt of `request` -> how many tokens of it.
+
+        In the order of their numbers; None: of those a router chooses from.
+        """
+        return {}
 
     def free_blocks(self, instance: int) -> int:
         """KV blocks nobody has been promised; during an epoch its growth counts as promised to the end."""

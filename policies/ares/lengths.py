@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -10,18 +11,19 @@ if TYPE_CHECKING:
 
 
 class RemainingLength(Protocol):
-    """Says how many output tokens a request is taken to have left."""
+    """Says how many output tokens requests of an instance are taken to have left."""
 
-    def __call__(self, view: FleetView, request: int, /) -> float:
-        """Return a number >= 1, possibly infinite."""
+    def __call__(self, view: FleetView, instance: int, requests: Sequence[int], /) -> list[float]:
+        """Return a number >= 1, possibly infinite, for each of `requests`."""
         ...
 
 
-def known(view: FleetView, request: int, /) -> float:
+def known(view: FleetView, instance: int, requests: Sequence[int], /) -> list[float]:
     """What the policy's information says: predicted again and again, or the truth."""
-    return view.remaining_tokens(request)
+    decoding = view.remaining_by(instance)
+    return [decoding[r] if r in decoding else view.remaining_tokens(r) for r in requests]
 
 
-def unknown(view: FleetView, request: int, /) -> float:
+def unknown(view: FleetView, instance: int, requests: Sequence[int], /) -> list[float]:
     """Nothing is known: nobody is taken to end."""
-    return math.inf
+    return [math.inf] * len(requests)

@@ -49,10 +49,13 @@ def residents_of(view: FleetView, instance: int, remaining: RemainingLength) -> 
     movable = view.decoding(instance)
     departing, decoding = view.departing(instance), set(movable)
     others = [r for r in view.running(instance) if r not in decoding and r not in departing]
-    requests = [*movable, *others, *view.waiting(instance), *view.arriving(instance)]
+    others += [*view.waiting(instance), *view.arriving(instance)]
+    emitted = view.emitted_by(instance)
+    emitted.update((r, view.emitted_tokens(r)) for r in others)
+    requests = movable + others
     return Residents(
         np.array(requests, dtype=np.int64),
-        np.array([view.input_tokens(r) + view.emitted_tokens(r) - 1 for r in requests], dtype=np.int64),
-        np.array([remaining(view, r) for r in requests], dtype=np.float64),
+        np.array([view.input_tokens(r) + emitted[r] - 1 for r in requests], dtype=np.int64),
+        np.array(remaining(view, instance, requests), dtype=np.float64),
         np.arange(len(requests)) < len(movable),
     )

@@ -13,7 +13,7 @@ def round_robin(view: FleetView, request: int, /) -> int | None:
     members = view.members()
     if not members:
         return None
-    count = view.memo.get(("round robin", view.entry), 0)
+    count: int = view.memo.get(("round robin", view.entry), 0)
     view.memo["round robin", view.entry] = count + 1
     return members[count % len(members)]
 

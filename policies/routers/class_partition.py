@@ -75,7 +75,7 @@ class ClassPartition:
                     f"ClassPartition.tiers names {len(self.tiers)} tiers; request {request} is of class {label}"
                 )
             return self.tiers[label]
-        tiers = view.memo.get("tiers of classes")
+        tiers: list[str | None] | None = view.memo.get("tiers of classes")
         if tiers is None:
             on = (i for i in range(view.size) if view.role(i) is not Role.DECODE and view.state(i) is not State.OFF)
             named = (tier for tier in map(view.tier, on) if tier is not None)

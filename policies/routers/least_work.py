@@ -32,8 +32,8 @@ class LeastWork:
     divided by `chunk_tokens`. Ties to the lowest index. The prices are ours.
 
     Output lengths are those the policy knows on arrival (the truth with `Information.ORACLE`, predictions with
-    `Information.PREDICTED`), and `mean_output_tokens` for everybody if it knows none. An output counts in full until its
-    request leaves: what has been emitted of it is not deducted, since that changes on all instances with every
+    `Information.PREDICTED`), and `mean_output_tokens` for everybody if it knows none. An output counts in full until
+    its request leaves: what has been emitted of it is not deducted, since that changes on all instances with every
     iteration. Instances that only process prompts have no output to produce.
 
     Costs O(log n) for every instance that has changed; with known lengths, also the number of its requests.
@@ -62,7 +62,8 @@ class LeastWork:
         if known is None:
             prices = [self.prices(view.hardware(i)) for i in range(view.size)]
             known = view.memo[self] = f"{self}", lambda i: self.work_s(view, i, prices[i])
-        return view.least(*known)
+        name, work_s = known
+        return view.least(name, work_s)
 
     def prices(self, hardware: Hardware) -> TokenSeconds:
         """Seconds per token on an instance that is full."""

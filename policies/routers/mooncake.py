@@ -50,8 +50,8 @@ class MooncakeConductor:
     threshold : float
         Ratio of matches beyond which a remote prefix is used, >= 1.
     objective : SLO, optional
-        For requests whose class has none; None: they are never rejected. The paper's limits are 30 s for the first token
-        and 0.1, 0.2 or 0.3 s between tokens.
+        For requests whose class has none; None: they are never rejected. The paper's limits are 30 s for the first
+        token and 0.1, 0.2 or 0.3 s between tokens.
     chunk_tokens : int
         Most prompt tokens of an iteration; the paper's chunks have more than 1,000.
     decoder : Placer

@@ -43,7 +43,7 @@ class SLOAdmission:
     Refused requests are best effort (`refused`: a router; the fewest requests by default) or rejected (`reject`). The
     engine's batchers treat best-effort requests as any other.
 
-    O(log n + hops), and for a tested instance that has changed the number of its requests.
+    O(log n + hops + holders), and for a tested instance that has changed the number of its requests.
 
     Parameters
     ----------
@@ -77,8 +77,11 @@ class SLOAdmission:
         first, objective = self.propose(view, request), view.slo(request)
         if objective is None or not isinstance(first, int):
             return first
+        cached = view.prefix_holders(request)
         for instance in self._candidates(view, first):
-            if self.in_time(view, instance, request, objective) and self.at_pace(view, instance, request, objective):
+            tokens = view.prompt_tokens(request) - cached.get(instance, 0)
+            in_time = self.in_time(view, instance, request, tokens, objective)
+            if in_time and self.at_pace(view, instance, request, objective):
                 return instance
         return self.refused(view, request)
 
@@ -90,13 +93,11 @@ class SLOAdmission:
         for hop in range(min(self.hops, len(members) - 1)):
             yield members[(begin + hop) % len(members)]
 
-    def in_time(self, view: FleetView, instance: int, request: int, objective: SLO) -> bool:
-        """Whether the first token comes in time."""
-        tokens = view.backlog_tokens(instance) + view.prompt_tokens(request)
-        tokens -= view.cached_prefix_tokens(instance, request)
+    def in_time(self, view: FleetView, instance: int, request: int, tokens: int, objective: SLO) -> bool:
+        """Whether the first token of a request with `tokens` tokens to process comes in time."""
         prompts_s = backlog_s(
             view.hardware(instance).service,
-            tokens,
+            view.backlog_tokens(instance) + tokens,
             self.chunk_tokens,
             view.num_running(instance) - len(view.prefilling(instance)),
             view.kv_tokens(instance),
