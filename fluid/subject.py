@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
+from orsched.errors import InputError
 from orsched.fleet import Fleet
 from orsched.workloads import Workload
 
@@ -27,7 +28,18 @@ def subject(workload: Workload, fleet: Fleet) -> str:
     -------
     str
         ``"<n> requests <digest> on <fleet name> <digest>"``.
+
+    Raises
+    ------
+    InputError
+        When prompts may skip what others have processed (`Hardware.keeps_prefixes` with `Workload.prefix_blocks`): no
+        bound is proved for that.
     """
+    if workload.prefix_blocks is not None and (sharing := _sharing(fleet)):
+        raise InputError(
+            f"no bound holds on {sharing}, which keeps prefixes, for workload {workload.name!r}, whose prompts share "
+            "them: they skip work that every bound counts; set keeps_prefixes to false, or leave the bounds out"
+        )
     path = hashlib.blake2b(digest_size=8)
     for column in (workload.arrival_s, workload.input_tokens, workload.output_tokens):
         path.update(column.tobytes())
@@ -43,3 +55,8 @@ def fleet_subject(fleet: Fleet) -> str:
     ]
     digest = hashlib.blake2b(repr(facts[0] if len(facts) == 1 else facts).encode(), digest_size=4)
     return f"{fleet.name} {digest.hexdigest()}"
+
+
+def _sharing(fleet: Fleet) -> str | None:
+    """Name of the fleet's first hardware that keeps prefixes."""
+    return next((kind.hardware.name for kind in fleet.by_hardware() if kind.hardware.keeps_prefixes), None)

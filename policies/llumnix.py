@@ -195,10 +195,9 @@ def llumnix(workload: Workload, fleet: Fleet, settings: LlumnixSettings) -> Poli
 
     Notes
     -----
-    A fleet's `StagedCopy` has the code's 3 stages by default, and at most 16 blocks of 16 tokens in the last one. An
-    instance that loses its last request to a pass returns nothing to the batch it was taken from: migrations are never
-    undone. The paper's priorities at the instance itself (high priority first in the queue) are no part of it:
-    the batcher orders the queue.
+    A fleet's `StagedCopy` has the code's 3 stages by default, and at most 16 blocks of 16 tokens in the last
+    one. The paper's priorities at the instance itself (high priority first in the queue) are no part of it: the batcher
+    orders the queue.
 
     Raises
     ------

@@ -64,7 +64,7 @@ class Dock:
         """Let a request that was resident stand still; its blocks stay held."""
         instance = self._instance
         instance.resident_tokens -= tokens
-        instance.ledger.settle(request, tokens)
+        instance.ledger.settle(request, instance.own_tokens(request, tokens))
         self.parked[request] = Parked(tokens, cohort, now_s)
 
     def unpark(self, request: int, now_s: float) -> Parked:
@@ -72,7 +72,8 @@ class Dock:
         instance = self._instance
         parked = self.parked.pop(request)
         instance.stream.integrals.kv_token_s += parked.tokens * (now_s - parked.since_s)
-        instance.free(instance.ledger.release(request, parked.tokens))
+        instance.settle(now_s)
+        instance.release(request, parked.tokens)
         return parked
 
     def stay(self, request: int, now_s: float) -> None:
@@ -83,13 +84,14 @@ class Dock:
 
     def expect(self, request: int, tokens: int) -> None:
         """Set memory aside for a request on its way."""
-        self._instance.take(request, tokens)
+        self._instance.expect(request, tokens)
         self.expected[request] = tokens
 
-    def forget(self, request: int) -> None:
+    def forget(self, request: int, now_s: float) -> None:
         """Give back the memory set aside for a request that does not come."""
         tokens = self.expected.pop(request)
-        self._instance.free(self._instance.ledger.release(request, tokens))
+        self._instance.settle(now_s)
+        self._instance.release(request, tokens)
 
     def receive(self, request: int, parked: Parked) -> None:
         """Note that a request's KV cache has arrived, with `parked.tokens` tokens."""

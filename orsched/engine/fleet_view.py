@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -89,6 +90,11 @@ class FleetView:
         """Tokens `request` has to process before its next token if its KV cache is nowhere."""
         return self._requests.prompt_target[request]
 
+    def has_arrived(self, request: int) -> bool:
+        """Whether there is a request of that number, and it has arrived before now or right now."""
+        times = self._requests.arrival_s
+        return request < len(times) and times[request] <= self.now_s
+
     def arrival_s(self, request: int) -> float:
         """When `request` arrived, seconds."""
         return self._requests.arrival_s[request]
@@ -135,7 +141,7 @@ class FleetView:
         """`emitted_tokens` of every request that decodes on an instance, cheaper than one by one."""
         found = self._instances[instance]
         inputs = self._requests.input_tokens
-        emitted = {}
+        emitted: dict[int, int] = {}
         for cohort in found.cohorts:
             done = cohort.clock + found.stream.iterations_before(self.now_s, cohort) + 1
             emitted.update((request, base + done - inputs[request]) for request, base in cohort.base.items())
@@ -144,6 +150,12 @@ class FleetView:
     def remaining_by(self, instance: int) -> dict[int, float]:
         """`remaining_tokens` of every request that decodes on an instance, cheaper than one by one."""
         return {r: self._requests.remaining_tokens(r, emitted) for r, emitted in self.emitted_by(instance).items()}
+
+    def completed_tokens(self, request: int) -> int | None:
+        """Output tokens of a `request` that has completed; None while it has not."""
+        if math.isnan(self._requests.completion_s[request]):
+            return None
+        return self._requests.true_output_tokens()[request]
 
     def output_tokens(self, request: int) -> int:
         """Output length of `request` as far as the policy knows it, see `InstanceView.output_tokens`."""
@@ -229,13 +241,37 @@ class FleetView:
         """Requests that decode on an instance while their KV cache is being copied away, or waits for that."""
         return self._instances[instance].dock.copying
 
+    def contexts(self, instance: int, cohort: int = 0) -> Mapping[int, int]:
+        """Decoding requests of a cohort, in order of joining it -> KV tokens cached less the cohort's `clock`.
+
+        The numbers do not change while a request decodes.
+        """
+        return self._instances[instance].cohorts[cohort].base
+
+    def clock(self, instance: int, cohort: int = 0) -> int:
+        """Iterations a cohort has advanced since the start of the run."""
+        found = self._instances[instance]
+        members = found.cohorts[cohort]
+        return members.clock + found.stream.iterations_before(self.now_s, members)
+
+    def prompt_in_flight(self, instance: int) -> int:
+        """Prompt tokens that the iteration in flight processes."""
+        return self._instances[instance].stream.prompt_in_flight
+
+    def coming(self, instance: int) -> list[int]:
+        """Requests on their way to an instance with their KV cache, or waiting for that or for a seat there."""
+        dock = self._instances[instance].dock
+        return [*dock.inbound, *dock.expected, *(request for request, _ in dock.landed)]
+
     def inbound(self, instance: int) -> Collection[int]:
         """Requests that wait to be sent to an instance, first come first served."""
         return self._instances[instance].dock.inbound
 
     def arriving(self, instance: int) -> Iterator[int]:
-        """Requests on their way to an instance with their KV cache: those of `inbound`, those being sent, those that
-        have arrived and wait to join. Some of them still decode elsewhere."""
+        """Requests on their way to an instance with their KV cache; some of them still decode elsewhere.
+
+        Those of `inbound`, those being sent, and those that are there and wait to join.
+        """
         dock = self._instances[instance].dock
         yield from dock.inbound
         yield from dock.expected
@@ -263,12 +299,19 @@ class FleetView:
         found = self._instances[instance]
         return found.resident_tokens + found.stream.tokens_appended_before(self.now_s)
 
-    def prefix_holders(self, request: int, pool: Pool | None = None) -> Mapping[int, int]:
-        """Serving instances that have cached a prefix of the prompt of `request` -> how many tokens of it.
+    def cached_prefix_tokens(self, instance: int, request: int) -> int:
+        """Tokens of a `request` that does not run there which an instance would not have to process now."""
+        return self._instances[instance].retained_tokens_at(request, self.now_s)
 
-        In the order of their numbers; None: of those a router chooses from.
+    def prefix_holders(self, request: int, pool: Pool | None = None) -> Mapping[int, int]:
+        """Serving instances of a pool that have cached a prefix of the prompt of `request` -> how many tokens of it.
+
+        In the order of their numbers; only those that have its first block are looked at.
         """
-        return {}
+        path = self._requests.prefix_path(request)
+        holders = self._requests.prefix_holders.get(path[0], ()) if path else ()
+        found = {i: self.cached_prefix_tokens(i, request) for i in sorted(holders) if self.belongs(i, pool)}
+        return {instance: tokens for instance, tokens in found.items() if tokens}
 
     def free_blocks(self, instance: int) -> int:
         """KV blocks nobody has been promised; during an epoch its growth counts as promised to the end."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from orsched.engine.caching import cache_for
 from orsched.engine.calendar import Calendar
 from orsched.engine.cohort import Cohort
 from orsched.engine.deadline_log import DeadlineLog
 from orsched.engine.dock import Dock, Parked
 from orsched.engine.gap_log import GapLog
 from orsched.engine.plan import Chunk, Move
+from orsched.engine.prefix_cache import PrefixCache
 from orsched.engine.queues import FifoQueue, KeyedQueue, WaitingQueue
 from orsched.engine.requests import Requests
 from orsched.engine.retained import RetainedKV
@@ -68,9 +70,7 @@ class Instance:
         self.requests = requests
         self.cluster = cluster
         self.ledger = KVLedger(hardware.kv_capacity_tokens, hardware.block_tokens)
-        self.retained = (
-            RetainedKV(self.ledger.capacity_blocks, self.ledger.block_tokens) if hardware.keeps_preempted_kv else None
-        )
+        self._renew_cache()
         cohorts = policy.num_cohorts or policy.num_classes
         self.cohorts = [Cohort(self.ledger.block_tokens, skews is not None) for _ in range(cohorts)]
         self.queues: list[WaitingQueue] = [
@@ -135,16 +135,58 @@ class Instance:
             raise self._refuse(request, now_s, f"was given a chunk of {tokens} tokens, {left} are left")
         held = done + tokens
         try:
-            self.ledger.reserve(request, held if held > reserve else reserve)
+            self.ledger.reserve(request, self.own_tokens(request, held if held > reserve else reserve))
         except PlanError as error:
             raise self._refuse(request, now_s, f"does not fit: {error}") from None
         return done
 
     def retained_tokens(self, request: int, taken: int = 0) -> int:
         """Tokens of a waiting request that need not be processed again; one is always left, to emit the next."""
-        if self.retained is None or request not in self.retained:
+        return self._retained_within(request, self._targets[request] - 1, taken)
+
+    def retained_tokens_at(self, request: int, now_s: float) -> int:
+        """The same after the iterations that end before `now_s`."""
+        if self.retained is None:
             return 0
-        return self.retained.tokens_of(request, self._targets[request] - 1, taken)
+        return self.retained_tokens(request, self.stream.blocks_due_before(now_s))
+
+    def _retained_within(self, request: int, most: int, taken: int = 0) -> int:
+        """Tokens of a waiting request, at most `most`, that are cached once `taken` more blocks are taken."""
+        if self.retained is None or most <= 0 or request not in self.retained:
+            return 0
+        return self.retained.tokens_of(request, most, taken)
+
+    def own_tokens(self, request: int, tokens: int) -> int:
+        """Of `tokens` cached tokens of a resident request, those for which it holds memory itself."""
+        return tokens if self.prefixes is None else tokens - self.prefixes.shared_tokens(request)
+
+    def booked_blocks(self, request: int) -> int:
+        """Blocks set aside for a resident request, shared ones included."""
+        held = self.ledger.held[request]
+        if self.prefixes is None:
+            return held
+        return held + self.prefixes.shared_tokens(request) // self.ledger.block_tokens
+
+    def lone_blocks(self, request: int) -> int:
+        """Blocks that a resident request pins and no other."""
+        return 0 if self.prefixes is None else self.prefixes.lone_blocks(request)
+
+    def release(self, request: int, tokens: int) -> None:
+        """Free the memory of a request with `tokens` cached, which does not come back for them."""
+        blocks = self.ledger.release(request, self.own_tokens(request, tokens))
+        if self.prefixes is not None:
+            self.prefixes.leave(request, blocks)
+        elif isinstance(self.retained, RetainedKV):
+            self.retained.free(blocks)
+
+    def settle(self, now_s: float) -> None:
+        """Bring the cache up to `now_s` in the middle of an epoch: somebody is about to give his memory back."""
+        if self.prefixes is not None:
+            self.stream.settle(now_s)
+
+    def _renew_cache(self) -> None:
+        self.retained = cache = cache_for(self.hardware, self.ledger, self.requests, self.index)
+        self.prefixes = cache if isinstance(cache, PrefixCache) else None
 
     def reclaim(self, chunks: tuple[Chunk, ...], now_s: float) -> tuple[tuple[Chunk, ...], int]:
         """Take the retained blocks that the chunks can use out of the free ones.
@@ -159,17 +201,20 @@ class Instance:
         Raises
         ------
         PlanError
-            When a chunk reuses more than is retained, or part of a block.
+            When a chunk reuses what is not retained, or part of a block.
         """
         assert self.retained is not None
-        rest, claimed, size = [], 0, self.ledger.block_tokens
+        rest, claimed = [], 0
         for chunk in chunks:
             request, tokens, reserve, cohort, reused = chunk
-            kept = self.retained_tokens(request)
+            if not 0 <= request < len(self._targets):
+                raise self._refuse(request, now_s, "is not waiting here")
+            most = self._targets[request] - 1
             if reused is None:
-                skipped = max(0, min(kept, tokens - 1)) // size * size
+                skipped = self._retained_within(request, min(most, tokens - 1))
                 chunk = Chunk(request, tokens - skipped, reserve, cohort, skipped)
-            elif not 0 <= reused <= kept or reused % size:
+            elif reused and self._retained_within(request, min(most, reused)) != reused:
+                kept = self._retained_within(request, most)
                 raise self._refuse(request, now_s, f"cannot reuse {reused} tokens: {kept} in whole blocks are retained")
             claimed += self.retained.claim(request, chunk.reused_tokens or 0)
             rest.append(chunk)
@@ -181,6 +226,8 @@ class Instance:
         self.resident_tokens += chunk.tokens
         self.backlog_tokens -= chunk.tokens
         done = self.prefilling[request] + chunk.tokens
+        if self.prefixes is not None:
+            self.prefixes.publish(request, done)
         if done < self._targets[request]:
             self.prefilling[request] = done
             return
@@ -205,7 +252,7 @@ class Instance:
                 self.gaps.parked(request, end_s)
         else:
             cohort = self.cohorts[chunk.cohort]
-            cohort.join(request, done, remaining, self.ledger.held[request])
+            cohort.join(request, done, remaining, self.booked_blocks(request))
             self.running[request] = cohort
             if self.gaps is not None:
                 self.gaps.joined(cohort, request, end_s)
@@ -224,9 +271,10 @@ class Instance:
         if request not in self.running:
             raise self._refuse(request, now_s, "cannot be preempted: it is not running here")
         tokens = self.detach(request, now_s)
-        blocks = self.ledger.release(request, tokens)
+        own = self.own_tokens(request, tokens)
+        blocks = self.ledger.release(request, own)
         if self.retained is not None:
-            self.retained.keep(request, tokens, blocks)
+            self.retained.keep(request, own, blocks)
         self.resident_tokens -= tokens
         self._requeue(request)
 
@@ -274,16 +322,18 @@ class Instance:
         It waits otherwise, and is preempted when it would wait for nobody. Returns whether it does not wait.
         """
         tokens = parked.tokens
-        missing = self.ledger.blocks_for(tokens) - self.ledger.held[request]
+        missing = self.ledger.blocks_for(tokens) - self.booked_blocks(request)
         if missing > self.ledger.free_blocks or len(self.running) >= self.hardware.max_num_seqs:
             if self.running:
                 return False
             self.turn_out(request, parked)
             return True
         self.take(request, tokens)
+        if self.prefixes is not None:
+            self.prefixes.publish(request, tokens)
         emitted = tokens - self._inputs[request] + 1
         cohort = self.cohorts[parked.cohort]
-        cohort.join(request, tokens, self._outputs[request] - emitted, self.ledger.held[request])
+        cohort.join(request, tokens, self._outputs[request] - emitted, self.booked_blocks(request))
         self.running[request] = cohort
         self.resident_tokens += tokens
         if self.gaps is not None:
@@ -294,7 +344,7 @@ class Instance:
 
     def turn_out(self, request: int, parked: Parked) -> None:
         """Preempt a request that has arrived with its KV cache and has no room: it recomputes it here."""
-        self.free(self.ledger.release(request, 0))
+        self.release(request, 0)
         self._targets[request] = parked.tokens + 1
         self._requeue(request)
 
@@ -311,14 +361,15 @@ class Instance:
     def take(self, request: int, tokens: int) -> None:
         """Let a request hold memory for `tokens` tokens."""
         used = self.ledger.used_blocks
-        self.ledger.reserve(request, tokens)
+        self.ledger.reserve(request, self.own_tokens(request, tokens))
         if self.retained is not None:
             self.retained.take(self.ledger.used_blocks - used)
 
-    def free(self, blocks: int) -> None:
-        """Note that the ledger has released blocks whose contents nobody will ask for."""
-        if self.retained is not None:
-            self.retained.free(blocks)
+    def expect(self, request: int, tokens: int) -> None:
+        """Let a request on its way hold memory for `tokens` tokens, all of it its own until it lands."""
+        if self.prefixes is not None:
+            self.prefixes.claim(request, 0)
+        self.take(request, tokens)
 
     def cached_before(self, request: int, now_s: float) -> int:
         """KV tokens of a decoding or parked request, by the iterations that end before `now_s`."""
@@ -344,16 +395,17 @@ class Instance:
 
     def evacuate(self, now_s: float) -> tuple[list[int], list[int]]:
         """Give up everything, as the instance dies: requests that have lost their KV cache, and those that waited."""
+        self.settle(now_s)
         lost = []
         for request in list(self.running):
             tokens = self.detach(request, now_s)
-            self.ledger.release(request, tokens)
+            self.release(request, tokens)
             lost.append(request)
         for request in list(self.dock.parked):
             self.dock.unpark(request, now_s)
             lost.append(request)
         for request, parked in self.dock.landed:
-            self.ledger.release(request, parked.tokens)
+            self.release(request, parked.tokens)
             lost.append(request)
         self.dock.landed.clear()
         waiting = [request for queue in self.queues for request in queue]
@@ -361,8 +413,9 @@ class Instance:
             while queue:
                 queue.remove(next(iter(queue)))
         self.resident_tokens = self.in_system = self.backlog_tokens = 0
-        if self.retained is not None:
-            self.retained = RetainedKV(self.ledger.capacity_blocks, self.ledger.block_tokens)
+        if self.prefixes is not None:
+            self.prefixes.lose()
+        self._renew_cache()
         self.arrived.clear()
         self.stream.view.memo.clear()
         return lost, waiting
@@ -397,7 +450,7 @@ class Instance:
         if self.gaps is not None:
             self.gaps.moved(source, target, request)
         tokens, remaining = source.leave(request)
-        target.join(request, tokens, remaining, self.ledger.held[request])
+        target.join(request, tokens, remaining, self.booked_blocks(request))
         self.running[request] = target
         if self.deadlines is not None:
             self.deadlines.left(request)
@@ -415,7 +468,9 @@ class Instance:
         assert cached.keys() == self.running.keys()
         assert min(self.prefilling.values(), default=0) >= 0
         assert sum(cached.values()) == self.resident_tokens, "resident tokens miscounted"
-        self.ledger.check_integrity([*cached.items(), *self.dock.check_integrity().items()])
+        cached |= self.dock.check_integrity()
+        own = [(request, self.own_tokens(request, tokens)) for request, tokens in cached.items()]
+        self.ledger.check_integrity(own, 0 if self.prefixes is None else self.prefixes.pinned_blocks)
         if self.retained is not None:
             self.retained.check_integrity(self.ledger.free_blocks)
         waiting = [request for queue in self.queues for request in queue]
@@ -442,9 +497,9 @@ class Instance:
             requests.first_scheduled_s[request] = now_s
 
     def _depart(self, request: int, tokens: int, end_s: float) -> None:
-        blocks = self.ledger.release(request, tokens)
-        if self.retained is not None:
-            self.retained.free(blocks)
+        self.release(request, tokens)
+        if self.prefixes is not None:
+            self.requests.forget_path(request)
         self.resident_tokens -= tokens
         del self.running[request]
         self.requests.completion_s[request] = end_s

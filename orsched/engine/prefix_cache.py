@@ -37,6 +37,8 @@ class PrefixCache:
     path : callable
         ``path(request)`` returns the ids of the prefix blocks that the prompt of `request` fills, first block first;
         ids are >= 0, and an id always follows the same one (`PrefixBlocks`).
+    report : callable
+        ``report(block, cached)`` is told when the first block of a path comes into the cache or leaves it.
 
     Raises
     ------
@@ -46,12 +48,14 @@ class PrefixCache:
 
     __slots__ = (
         "_empty",
+        "_firsts",
         "_idle",
         "_idle_blocks",
         "_ledger",
         "_path",
         "_pinned",
         "_pins",
+        "_report",
         "_run",
         "_tail_start",
         "_tokens",
@@ -59,7 +63,13 @@ class PrefixCache:
         "pinned_blocks",
     )
 
-    def __init__(self, ledger: KVLedger, block_tokens: int, path: Callable[[int], Sequence[int]]) -> None:
+    def __init__(
+        self,
+        ledger: KVLedger,
+        block_tokens: int,
+        path: Callable[[int], Sequence[int]],
+        report: Callable[[int, bool], None],
+    ) -> None:
         if block_tokens % ledger.block_tokens:
             raise InputError(
                 f"prefix blocks of {block_tokens} tokens cannot be cached in KV blocks of {ledger.block_tokens}: "
@@ -67,6 +77,8 @@ class PrefixCache:
             )
         self._ledger = ledger
         self._path = path
+        self._report = report
+        self._firsts: set[int] = set()
         self._tokens = block_tokens
         self._run = block_tokens // ledger.block_tokens
         self._pins: dict[int, int] = {}
@@ -91,6 +103,11 @@ class PrefixCache:
     def shared_tokens(self, request: int) -> int:
         """Cached tokens of a resident `request` that are not booked under its name but pinned."""
         return self._pinned[request] * self._tokens
+
+    def lone_blocks(self, request: int) -> int:
+        """Ledger blocks that only a resident `request` pins: the last ones of those that it pins."""
+        pinned = self._path(request)[: self._pinned[request]]
+        return self._run * (len(pinned) - bisect_left(pinned, True, key=lambda block: self._pins[block] == 1))
 
     def pinned_tokens_of(self, request: int) -> int:
         """Tokens of a `request` that is not resident which others have pinned: they take no free block."""
@@ -158,6 +175,9 @@ class PrefixCache:
             else:
                 self._pins[block] = 1
                 self.pinned_blocks += self._run
+                if block == path[0]:
+                    self._firsts.add(block)
+                    self._report(block, True)
         if full > count:
             self._pinned[request] = full
 
@@ -176,6 +196,15 @@ class PrefixCache:
         self._empty += blocks - full
         self._unpin(request)
 
+    def blocks_before_loss(self) -> int:
+        """Free blocks that can be taken before a prefix block is lost."""
+        blocks = self._empty
+        for key, held in self._idle.items():
+            if key >= 0:
+                break
+            blocks += held
+        return blocks
+
     def forget(self, request: int) -> None:
         """Count the tail of a preempted `request` as empty: it will not come back here."""
         self._empty += self._forget(request)
@@ -188,6 +217,9 @@ class PrefixCache:
             key, held = idle.popitem(last=False)
             if key >= 0:
                 del self._pins[key]
+                if key in self._firsts:
+                    self._firsts.remove(key)
+                    self._report(key, False)
             elif held + self._empty > 0:
                 idle[key] = held + self._empty
                 idle.move_to_end(key, last=False)
@@ -196,6 +228,11 @@ class PrefixCache:
                 del self._tail_start[~key]
             self._idle_blocks -= held
             self._empty += held
+
+    def lose(self) -> None:
+        """Report that everything is gone; the cache must not be used any more."""
+        for block in self._firsts:
+            self._report(block, False)
 
     def check_integrity(self, free_blocks: int) -> None:
         """Assert that pins, idle blocks and empty ones add up, and that what is cached of a prompt is a prefix."""
@@ -207,6 +244,7 @@ class PrefixCache:
             for block in self._path(request)[:count]:
                 pins[block] += 1
         assert pins == self._pins, "pins miscounted"
+        assert self._firsts <= pins.keys()
         assert {key for key in self._idle if key >= 0} == {block for block, count in pins.items() if not count}
         assert self.pinned_blocks == self._run * sum(1 for count in pins.values() if count)
         shared = sum(map(self.shared_tokens, self._pinned))

@@ -32,6 +32,8 @@ class Requests:
         "_classify",
         "_order",
         "_output_tokens",
+        "_prefix_blocks",
+        "_prefix_paths",
         "_visible_tokens",
         "arrival_s",
         "completion_s",
@@ -45,6 +47,8 @@ class Requests:
         "migrations",
         "predictions",
         "preemptions",
+        "prefix_block_tokens",
+        "prefix_holders",
         "prompt_target",
         "rejected",
         "restarts",
@@ -59,6 +63,12 @@ class Requests:
         self._output_tokens: list[int] = workload.output_tokens.tolist()
         self.labels: list[int] = workload.class_id.tolist()
         self.context_tokens = workload.context_tokens
+        self._prefix_blocks = blocks = workload.prefix_blocks
+        self._prefix_paths: dict[int, list[int]] = {}
+        self.prefix_block_tokens = None if blocks is None else blocks.block_tokens
+        """Tokens of a prefix block; None when nothing is known of shared prefixes."""
+        self.prefix_holders: dict[int, set[int]] = {}
+        """First blocks of prompts -> the instances that have them cached, or had before the epoch in flight."""
         self.information = policy.information
         self._classify = policy.classify
         self._order = policy.order
@@ -84,6 +94,21 @@ class Requests:
 
     def __len__(self) -> int:
         return len(self.arrival_s)
+
+    def prefix_path(self, request: int) -> list[int]:
+        """Ids of the prefix blocks that the prompt of `request` fills; none if nothing is known of shared prefixes."""
+        path = self._prefix_paths.get(request)
+        if path is None:
+            blocks = self._prefix_blocks
+            if blocks is None:
+                return []
+            path = blocks.of_request(request)[: self.input_tokens[request] // blocks.block_tokens]
+            self._prefix_paths[request] = path
+        return path
+
+    def forget_path(self, request: int) -> None:
+        """Free the memory of a prefix path that will not be asked for again soon."""
+        self._prefix_paths.pop(request, None)
 
     def true_output_tokens(self) -> list[int]:
         """Output lengths; for the engine, never for a policy."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from orsched.engine.deadline_log import DeadlineLog
     from orsched.engine.gap_log import GapLog
     from orsched.engine.instance import Instance
+    from orsched.engine.prefix_cache import PrefixCache
     from orsched.policy import Policy
 
 
@@ -94,6 +95,8 @@ class Stream:
         self._kv_timed: float = 0
         self._longest = 0
         self._blocks = 0
+        self._taken = 0
+        self._shared_since_s = 0.0
         self._wakes = True
         self._idle_until_s = math.inf
         self._idle_wakes = 0
@@ -166,6 +169,27 @@ class Stream:
         steps, _ = self._until(now_s)
         return (steps - 1) * self._seqs
 
+    def blocks_due_before(self, now_s: float) -> int:
+        """Blocks that the decode iterations ended before `now_s` have grown by and not taken yet."""
+        if not self.busy or self._chunks:
+            return 0
+        return self._need(self._until(now_s)[0] - 1) - self._taken
+
+    def settle(self, now_s: float) -> None:
+        """Let those iterations take their blocks, and count what is shared up to `now_s`."""
+        prefixes = self._instance.prefixes
+        assert prefixes is not None
+        due = self.blocks_due_before(now_s)
+        if due:
+            self._taken += due
+            prefixes.take(due)
+        self._count_shared(prefixes, now_s)
+
+    def _count_shared(self, prefixes: PrefixCache, now_s: float) -> None:
+        """Take what was shared since the last call out of the KV integral: it is there once."""
+        self.integrals.kv_token_s -= prefixes.duplicate_tokens * (now_s - self._shared_since_s)
+        self._shared_since_s = now_s
+
     def iterations_before(self, now_s: float, cohort: Cohort) -> int:
         """Iterations of the epoch in flight that `cohort` has advanced before `now_s`."""
         if not self.busy or self._chunks or cohort not in self._cohorts:
@@ -195,6 +219,11 @@ class Stream:
         if not self.busy:
             return now_s
         return self.end_s if self._steps == 1 else self._start_s + self._until(now_s)[1]
+
+    @property
+    def prompt_in_flight(self) -> int:
+        """Prompt tokens that the iteration in flight processes."""
+        return self._prompt_tokens if self.busy and self._chunks else 0
 
     def _book(self, time_s: float) -> None:
         """Be called back at `time_s` and at no other time booked before."""
@@ -230,6 +259,8 @@ class Stream:
         view.now_s = now_s
         if now_s > self.end_s:
             self.integrals.idle(self.end_s, now_s, instance.resident_tokens)
+        if instance.prefixes is not None:
+            self._count_shared(instance.prefixes, now_s)
         if self._cluster.attentive and instance.dock.in_use:
             self._cluster.transfers.at_boundary(instance, now_s)
         plan = self._batch(view)
@@ -328,9 +359,17 @@ class Stream:
                 return
             steps = self._fitting(steps, ledger.free_blocks)
             blocks = self._need(steps)
+        prefixes = self._instance.prefixes
+        if prefixes is not None and any(self._instance.queues):
+            # What is lost of a prefix may change who is admitted, also for a policy that looks an iteration ahead.
+            room = prefixes.blocks_before_loss()
+            if blocks > room:
+                steps = max(1, self._most_within(steps, room))
+                blocks = self._need(steps)
         ledger.grow(blocks)
         self._steps = steps
         self._blocks = blocks
+        self._taken = 0
         curve = self._curves.get(seqs)
         if curve is None:
             curve = self._curves[seqs] = self._service.decode_curve(seqs)
@@ -405,6 +444,8 @@ class Stream:
         self.view.iterations += steps
         chunks = self._chunks
         seqs = self._seqs
+        if instance.prefixes is not None:
+            self._count_shared(instance.prefixes, end_s)
         if chunks:
             resident = instance.resident_tokens + seqs + self._prompt_tokens
             duration_s, requests = end_s - self._start_s, seqs + len(chunks)
@@ -413,7 +454,7 @@ class Stream:
             curve, resident = self._curves[seqs], instance.resident_tokens
             self.integrals.decode(curve, self._kv_timed, seqs, steps, resident, self._kv)
             if instance.retained is not None:
-                instance.retained.take(self._blocks)
+                instance.retained.take(self._blocks - self._taken)
         if instance.gaps is not None:
             self._log_tokens(instance.gaps)
         if instance.deadlines is not None:
@@ -446,15 +487,20 @@ class Stream:
 
     def _fitting(self, steps: int, free: int) -> int:
         """Most iterations below `steps` whose KV growth fits in `free` blocks."""
+        most = self._most_within(steps, free)
+        if most == 0:
+            raise self._too_little(free)
+        return most
+
+    def _most_within(self, steps: int, blocks: int) -> int:
+        """Most iterations below `steps` whose KV growth takes at most `blocks` blocks."""
         low, high = 0, steps
         while high - low > 1:
             middle = (low + high) // 2
-            if self._need(middle) <= free:
+            if self._need(middle) <= blocks:
                 low = middle
             else:
                 high = middle
-        if low == 0:
-            raise self._too_little(free)
         return low
 
     def _too_little(self, free: int) -> PlanError:

@@ -228,7 +228,7 @@ class Transfers:
             transfer.flow = None
         dock = transfer.target.dock
         if transfer.request in dock.expected:
-            dock.forget(transfer.request)
+            dock.forget(transfer.request, now_s)
             transfer.target.stream.call(now_s)
         else:
             first = dock.inbound[0] == transfer.request

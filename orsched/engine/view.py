@@ -41,7 +41,7 @@ class InstanceView:
         By request: tokens to process from scratch before its next token, that is its prompt and, after a preemption,
         the tokens it had emitted.
     retains_kv : bool
-        Whether the KV of preempted requests may outlive their preemption (`retained_tokens`).
+        Whether tokens of a waiting request may be cached here (`retained_tokens`).
     memo : dict
         Scratch memory of the policy on this instance; empty at the start of a run.
     rng : numpy.random.Generator
@@ -137,8 +137,14 @@ class InstanceView:
         return sum(every[c].blocks_needed(1) for c in cohorts)
 
     def held_blocks(self, request: int) -> int:
-        """Blocks that preempting a running `request` would free."""
-        return max(self._ledger.held[request], self.blocks_for(self.cached_tokens(request)))
+        """Blocks that preempting a running `request` would free; of those it shares with others, none."""
+        instance = self._instance
+        own = instance.own_tokens(request, self.cached_tokens(request))
+        return max(self._ledger.held[request], self.blocks_for(own)) + instance.lone_blocks(request)
+
+    def missing_blocks(self, request: int, tokens: int) -> int:
+        """Blocks that a running `request` has to take in order to hold `tokens` tokens."""
+        return max(0, self.blocks_for(tokens) - self._instance.booked_blocks(request))
 
     def cached_tokens(self, request: int) -> int:
         """KV tokens a running `request` has cached."""
@@ -160,7 +166,9 @@ class InstanceView:
         return self.prompt_tokens[request] - self.prefilling.get(request, 0)
 
     def retained_tokens(self, request: int, taken_blocks: int = 0) -> int:
-        """Tokens of a waiting `request` whose KV outlived its preemption: `Chunk.reused_tokens` may be as many.
+        """Tokens of a waiting `request` that are cached here: `Chunk.reused_tokens` may be as many.
+
+        They outlived its preemption, or others have processed the same prefix (`Hardware.keeps_prefixes`).
 
         With `taken_blocks`, what would be left once so many more free blocks were taken. A batcher that pauses
         admissions (``wake_on_arrival=False``) counts the growth of this iteration in: otherwise an admission that does

@@ -10,20 +10,18 @@ from types import MappingProxyType
 from orsched.errors import InputError
 from orsched.fleet import Fleet
 from orsched.group import Group, Role
-from orsched.policy import Information, Placer, Policy, Router, least_kv_decoder
+from orsched.policy import Information, Placer, Policy, least_kv_decoder
 from orsched.workloads import Workload
 from policies.ares.lengths import RemainingLength, known, unknown
 from policies.ares.migration_time import MigrationTime
 from policies.ares.pairing import Pairing, all_pairs, extremes
-from policies.ares.placing import LeastForecast, in_turn, least_backlog
+from policies.ares.placing import LeastForecast, in_turn, prefill_router
 from policies.ares.pool_forecast import Horizon
 from policies.ares.rescheduler import Rescheduler
 from policies.ares.settings import AresLikeSettings, Forecast, Pairs, Placement
 from policies.predictors.refreshed import Refreshed
-from policies.registry import get_recipe, get_router
+from policies.registry import get_recipe
 from policies.system import System
-
-LEAST_BACKLOG = "least-backlog"
 
 PAIRINGS: Mapping[Pairs, Pairing] = MappingProxyType({"all": all_pairs, "extremes": extremes})
 
@@ -51,7 +49,7 @@ def ares_like(workload: Workload, fleet: Fleet, settings: AresLikeSettings) -> P
     policy = replace(
         built,
         name="ares-like",
-        route=_router(settings.router),
+        route=prefill_router(settings.router),
         place=PLACERS[settings.placement](horizon, remaining),
         settings={**built.settings, **asdict(settings), "horizon": horizon.ahead.tolist()},
     )
@@ -90,10 +88,6 @@ def _informed(policy: Policy, forecast: Forecast) -> Policy:
         return policy
     informed = replace(policy, information=Information.ORACLE, predict=None)
     return informed if forecast == "oracle" else informed.predicted_by(Refreshed())
-
-
-def _router(name: str) -> Router:
-    return least_backlog if name == LEAST_BACKLOG else get_router(name)
 
 
 SYSTEMS = (

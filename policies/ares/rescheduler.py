@@ -88,7 +88,10 @@ class Rescheduler:
         if len(members) < 2:
             return []
         pool = PoolForecast.of(view, members, self.horizon, self.remaining)
-        step_s = equal_share_step_s(pool, view.hardware(members[0]).service)
+        return self.moves(pool, members, equal_share_step_s(pool, view.hardware(members[0]).service))
+
+    def moves(self, pool: PoolForecast, members: Sequence[int], step_s: float) -> list[Migrate]:
+        """Choose the moves of a pass, which are made in `pool`; parameters as for `best`."""
         orders: list[Migrate] = []
         while len(orders) < self.most_moves and (best := self.best(pool, members, step_s)) is not None:
             orders.append(Migrate(pool.move(*best), members[best.target]))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from orsched.checks import check_number, check_whole
 from orsched.errors import InputError
+from policies.ares.placing import prefill_router
+from policies.registry import get_recipe
 
 Forecast = Literal["none", "current", "predicted", "oracle"]
 Placement = Literal["least-kv", "in-turn", "least-forecast"]
@@ -70,6 +72,12 @@ class AresLikeSettings:
     batcher: str = "vllm-v1"
 
     def __post_init__(self) -> None:
+        for name, allowed in (("forecast", Forecast), ("placement", Placement), ("pairs", Pairs)):
+            if getattr(self, name) not in get_args(allowed):
+                options = ", ".join(map(repr, get_args(allowed)))
+                raise InputError(f"AresLikeSettings.{name} = {getattr(self, name)!r}: must be one of {options}")
+        prefill_router(self.router)
+        get_recipe(self.batcher)
         check_number(self, "period_s", above=True, unit="seconds")
         check_whole(self, "horizon_steps", most=1000)
         if self.horizon_tokens is not None:

@@ -65,7 +65,7 @@ class TokenBudget:
         for request, done in prefilling.items():
             budget += 1
             tokens = min(view.prompt_left(request), budget)
-            blocks = max(0, view.blocks_for(done + tokens) - view.held_blocks(request))
+            blocks = view.missing_blocks(request, done + tokens)
             if blocks > free:
                 return Plan(preempt=(request,), wake_on_arrival=False, max_steps=1)
             chunks.append(Chunk(request, tokens))

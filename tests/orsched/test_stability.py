@@ -44,8 +44,12 @@ def queue_run(arrivals: np.ndarray, services: np.ndarray) -> Run:
         batch_s=busy,
         kv_token_s=busy,
         iterations=np.array([n]),
-        kv_capacity_tokens=1,
-        max_num_seqs=1,
+        kv_capacity_tokens=np.array([1]),
+        max_num_seqs=np.array([1]),
+        rejected=0 * ones,
+        restarts=0 * ones,
+        migrations=0 * ones,
+        on_s=completion[-1:] - arrivals[0],
     )
 
 

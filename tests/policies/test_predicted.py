@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from instances import build, edge_of_memory, random_workload, seeds, services, tight_hardware
 from laws import assert_exact
@@ -46,7 +46,7 @@ def test_wrong_predictions_lose_nobody_and_keep_the_exactness_law(name, service,
 
 @pytest.mark.parametrize("name", KNOWING)
 @pytest.mark.parametrize("tokens", [1, 10**9])
-@settings(max_examples=8)
+@settings(max_examples=8, suppress_health_check=[HealthCheck.filter_too_much])
 @given(seed=seeds)
 def test_predictions_of_one_token_and_of_any_number(name, tokens, seed):
     """Claim: the two extremes, everything ends at once and nothing ever ends, lose nobody where memory is just the

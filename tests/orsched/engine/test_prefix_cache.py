@@ -15,8 +15,12 @@ class Desk:
 
     def __init__(self, capacity_blocks, block, prefix_tokens, paths):
         self.ledger = KVLedger(capacity_blocks * block, block)
-        self.cache = PrefixCache(self.ledger, prefix_tokens, paths.__getitem__)
+        self.firsts: set[int] = set()
+        self.cache = PrefixCache(self.ledger, prefix_tokens, paths.__getitem__, self.report)
         self.cached: dict[int, int] = {}
+
+    def report(self, block, cached):
+        (self.firsts.add if cached else self.firsts.remove)(block)
 
     def admit(self, request, reused, tokens, reserve):
         used = self.ledger.used_blocks
@@ -214,6 +218,7 @@ def test_the_cache_is_the_slow_one(seed, sizes):
             slow.decode(request)
         fast.check()
         assert fast.ledger.used_blocks == slow.used()
+        assert fast.firsts == {path[0] for path in paths if path and path[0] in slow.users}
         for other in set(range(requests)) - fast.cached.keys():
             assert fast.cache.tokens_of(other, 10**6) == slow.tokens_of(other, 10**6)
 
@@ -305,7 +310,7 @@ def test_a_preempted_request_finds_its_own_blocks_behind_the_shared_ones():
 def test_blocks_must_divide():
     """Claim: a prefix block of part of a KV block is refused."""
     with pytest.raises(InputError, match="prefix blocks of 24 tokens cannot be cached in KV blocks of 16"):
-        PrefixCache(KVLedger(160, 16), 24, PATHS.__getitem__)
+        PrefixCache(KVLedger(160, 16), 24, PATHS.__getitem__, print)
 
 
 def test_the_check_finds_what_is_wrong():
