@@ -15,7 +15,7 @@ CELLS = ".cells"
 
 
 def reproduce(
-    paper: Annotated[str, typer.Argument(help="What to reproduce: wait.")],
+    paper: Annotated[str, typer.Argument(help="What to reproduce: wait, ares.")],
     quick: Annotated[
         bool, typer.Option("--quick", help="Few and short sample paths; the page is named PAPER-quick.md.")
     ] = False,
@@ -33,32 +33,27 @@ def reproduce(
     from experiments.progress import progress_bar
     from experiments.render.files import require_writable
     from experiments.reproductions import get_reproduction
-    from experiments.reproductions.document import document
-    from experiments.reproductions.figure import drawn, write_sweep_figure
-    from experiments.reproductions.page import page
+    from experiments.reproductions.plan import compute_cells
     from experiments.reproductions.store import CellStore
-    from experiments.reproductions.study import run_study, tasks_of
     from orsched.atomic import write_text
 
     reproduction = get_reproduction(paper)
     stem = f"{paper}-quick" if quick else paper
     target = out / f"{stem}.md"
     require_writable(target, (".md",))
-    sweeps = reproduction.sweeps(quick)
+    plan = reproduction.plan(quick, seed)
     store = CellStore(out / CELLS)
     errors = error_console()
-    with progress_bar(errors, "cells", len(tasks_of(sweeps, seed))) as advance:
-        study = run_study(sweeps, seed, store, workers=workers, on_cell_done=advance)
+    with progress_bar(errors, "cells", len(plan.tasks)) as advance:
+        report = plan.report(compute_cells(plan.tasks, store, workers=workers, on_cell_done=advance))
     out.mkdir(parents=True, exist_ok=True)
-    figures = {sweep.name: f"{stem}-{sweep.name}.png" for sweep in drawn(study)}
-    for sweep in drawn(study):
-        write_sweep_figure(study, sweep, reproduction.published(), out / figures[sweep.name])
-    write_text(target, page(reproduction, study, quick, figures))
+    figures = report.write_figures(out, stem)
+    write_text(target, report.page(figures))
     store.clear()
     for name in (target.name, *figures.values()):
         errors.out(f"wrote {out / name}", highlight=False)
     if as_json:
-        print_json(document(reproduction, study, quick))
+        print_json(report.document())
     else:
         output_console().print(page_outcome(target))
 

@@ -3,14 +3,15 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from experiments.reproductions.plan import Reproducible
 from experiments.reproductions.reproduction import Reproduction
 from experiments.reproductions.wait import WAIT
 from orsched.errors import unknown_name
 
-REPRODUCTIONS: Mapping[str, Reproduction] = MappingProxyType({WAIT.name: WAIT})
+REPRODUCTIONS: Mapping[str, Reproducible] = MappingProxyType({WAIT.name: WAIT})
 
 
-def get_reproduction(name: str) -> Reproduction:
+def get_reproduction(name: str) -> Reproducible:
     """Look up a reproduction.
 
     Raises

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from experiments.reproductions.published import PublishedItem
 from experiments.reproductions.study import Study
 from experiments.reproductions.sweep import Sweep
+
+if TYPE_CHECKING:
+    from experiments.reproductions.sweep_plan import SweepPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,3 +41,9 @@ class Reproduction:
     published: Callable[[], tuple[PublishedItem, ...]]
     setup: Callable[[Study], list[str]]
     remarks: Callable[[Study], list[str]]
+
+    def plan(self, quick: bool, seed: int) -> SweepPlan:
+        """Its sweeps with a seed, to be run; raises InputError for a negative one."""
+        from experiments.reproductions.sweep_plan import SweepPlan
+
+        return SweepPlan(self, self.sweeps(quick), quick, seed)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from experiments.reproductions.cell import Cell
+from experiments.reproductions.plan import Cells, compute_cells, require_seed
 from experiments.reproductions.store import CellStore
 from experiments.reproductions.sweep import Point, Sweep
 from experiments.reproductions.tasks import BOUNDS, Task
@@ -29,7 +29,7 @@ class Study:
 
     sweeps: tuple[Sweep, ...]
     seed: int
-    found: Mapping[str, Mapping[str, Any]]
+    found: Cells
 
     def sweep(self, name: str) -> Sweep:
         """The sweep of that name; raises InputError if it was not run."""
@@ -91,35 +91,6 @@ def run_study(
     on_cell_done : callable
         Called once per cell, for progress.
     """
-    if seed < 0:
-        raise InputError(f"seed = {seed!r}: must be a whole number >= 0")
-    tasks = tasks_of(sweeps, seed)
-    found: dict[str, Mapping[str, Any]] = {}
-    missing = []
-    for task in tasks:
-        cell = store.get(task.identity)
-        if cell is None:
-            missing.append(task)
-        else:
-            found[task.identity] = cell
-            on_cell_done()
-    for task, cell in _computed(missing, workers):
-        store.put(task.identity, cell)
-        found[task.identity] = cell
-        on_cell_done()
+    require_seed(seed)
+    found = compute_cells(tasks_of(sweeps, seed), store, workers=workers, on_cell_done=on_cell_done)
     return Study(sweeps, seed, found)
-
-
-def _computed(tasks: list[Task], workers: int | None) -> Iterator[tuple[Task, dict[str, Any]]]:
-    from joblib import Parallel, cpu_count, delayed
-
-    processes = min(workers or int(cpu_count()), len(tasks))
-    if processes <= 1:
-        yield from ((task, task.compute()) for task in tasks)
-        return
-    parallel = Parallel(n_jobs=processes, return_as="generator_unordered", batch_size=1)
-    yield from parallel(delayed(_with_cell)(task) for task in tasks)
-
-
-def _with_cell(task: Task) -> tuple[Task, dict[str, Any]]:
-    return task, task.compute()

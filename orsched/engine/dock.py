@@ -72,7 +72,7 @@ class Dock:
         instance = self._instance
         parked = self.parked.pop(request)
         instance.stream.integrals.kv_token_s += parked.tokens * (now_s - parked.since_s)
-        instance.settle(now_s)
+        instance.stream.settle(now_s)
         instance.release(request, parked.tokens)
         return parked
 
@@ -83,14 +83,17 @@ class Dock:
         self.landed.append((request, parked))
 
     def expect(self, request: int, tokens: int) -> None:
-        """Set memory aside for a request on its way."""
-        self._instance.expect(request, tokens)
+        """Set memory aside for a request on its way, all of it its own until it lands."""
+        instance = self._instance
+        if instance.prefixes is not None:
+            instance.prefixes.claim(request, 0)
+        instance.take(request, tokens)
         self.expected[request] = tokens
 
     def forget(self, request: int, now_s: float) -> None:
         """Give back the memory set aside for a request that does not come."""
         tokens = self.expected.pop(request)
-        self._instance.settle(now_s)
+        self._instance.stream.settle(now_s)
         self._instance.release(request, tokens)
 
     def receive(self, request: int, parked: Parked) -> None:

@@ -267,21 +267,6 @@ class FleetView:
         """Requests that wait to be sent to an instance, first come first served."""
         return self._instances[instance].dock.inbound
 
-    def arriving(self, instance: int) -> Iterator[int]:
-        """Requests on their way to an instance with their KV cache; some of them still decode elsewhere.
-
-        Those of `inbound`, those being sent, and those that are there and wait to join.
-        """
-        dock = self._instances[instance].dock
-        yield from dock.inbound
-        yield from dock.expected
-        for request, _ in dock.landed:
-            yield request
-
-    def departing(self, instance: int) -> Collection[int]:
-        """Requests that decode on an instance and have been told to migrate."""
-        return self._instances[instance].dock.copying
-
     def parked(self, instance: int) -> Collection[int]:
         """Requests that stand still on an instance with their KV cache, to go elsewhere."""
         return self._instances[instance].dock.parked.keys()

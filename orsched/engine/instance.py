@@ -167,10 +167,6 @@ class Instance:
             return held
         return held + self.prefixes.shared_tokens(request) // self.ledger.block_tokens
 
-    def lone_blocks(self, request: int) -> int:
-        """Blocks that a resident request pins and no other."""
-        return 0 if self.prefixes is None else self.prefixes.lone_blocks(request)
-
     def release(self, request: int, tokens: int) -> None:
         """Free the memory of a request with `tokens` cached, which does not come back for them."""
         blocks = self.ledger.release(request, self.own_tokens(request, tokens))
@@ -178,11 +174,6 @@ class Instance:
             self.prefixes.leave(request, blocks)
         elif isinstance(self.retained, RetainedKV):
             self.retained.free(blocks)
-
-    def settle(self, now_s: float) -> None:
-        """Bring the cache up to `now_s` in the middle of an epoch: somebody is about to give his memory back."""
-        if self.prefixes is not None:
-            self.stream.settle(now_s)
 
     def _renew_cache(self) -> None:
         self.retained = cache = cache_for(self.hardware, self.ledger, self.requests, self.index)
@@ -365,12 +356,6 @@ class Instance:
         if self.retained is not None:
             self.retained.take(self.ledger.used_blocks - used)
 
-    def expect(self, request: int, tokens: int) -> None:
-        """Let a request on its way hold memory for `tokens` tokens, all of it its own until it lands."""
-        if self.prefixes is not None:
-            self.prefixes.claim(request, 0)
-        self.take(request, tokens)
-
     def cached_before(self, request: int, now_s: float) -> int:
         """KV tokens of a decoding or parked request, by the iterations that end before `now_s`."""
         return self._cached(request, self.stream.iterations_before, now_s)
@@ -395,7 +380,7 @@ class Instance:
 
     def evacuate(self, now_s: float) -> tuple[list[int], list[int]]:
         """Give up everything, as the instance dies: requests that have lost their KV cache, and those that waited."""
-        self.settle(now_s)
+        self.stream.settle(now_s)
         lost = []
         for request in list(self.running):
             tokens = self.detach(request, now_s)

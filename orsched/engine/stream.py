@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 from orsched.engine.calendar import Calendar
@@ -176,14 +177,13 @@ class Stream:
         return self._need(self._until(now_s)[0] - 1) - self._taken
 
     def settle(self, now_s: float) -> None:
-        """Let those iterations take their blocks, and count what is shared up to `now_s`."""
+        """Let those iterations take their blocks from the prefix cache, as others are about to be freed."""
         prefixes = self._instance.prefixes
-        assert prefixes is not None
-        due = self.blocks_due_before(now_s)
-        if due:
+        if prefixes is not None:
+            due = self.blocks_due_before(now_s)
             self._taken += due
             prefixes.take(due)
-        self._count_shared(prefixes, now_s)
+            self._count_shared(prefixes, now_s)
 
     def _count_shared(self, prefixes: PrefixCache, now_s: float) -> None:
         """Take what was shared since the last call out of the KV integral: it is there once."""
@@ -360,12 +360,10 @@ class Stream:
             steps = self._fitting(steps, ledger.free_blocks)
             blocks = self._need(steps)
         prefixes = self._instance.prefixes
-        if prefixes is not None and any(self._instance.queues):
-            # What is lost of a prefix may change who is admitted, also for a policy that looks an iteration ahead.
-            room = prefixes.blocks_before_loss()
-            if blocks > room:
-                steps = max(1, self._most_within(steps, room))
-                blocks = self._need(steps)
+        if prefixes is not None and any(self._instance.queues) and blocks > (room := prefixes.blocks_before_loss()):
+            # A prefix lost may change who is admitted, also for a policy that looks an iteration ahead.
+            steps = max(1, bisect_right(range(1, steps), room, key=self._need))
+            blocks = self._need(steps)
         ledger.grow(blocks)
         self._steps = steps
         self._blocks = blocks
@@ -487,21 +485,10 @@ class Stream:
 
     def _fitting(self, steps: int, free: int) -> int:
         """Most iterations below `steps` whose KV growth fits in `free` blocks."""
-        most = self._most_within(steps, free)
+        most = bisect_right(range(1, steps), free, key=self._need)
         if most == 0:
             raise self._too_little(free)
         return most
-
-    def _most_within(self, steps: int, blocks: int) -> int:
-        """Most iterations below `steps` whose KV growth takes at most `blocks` blocks."""
-        low, high = 0, steps
-        while high - low > 1:
-            middle = (low + high) // 2
-            if self._need(middle) <= blocks:
-                low = middle
-            else:
-                high = middle
-        return low
 
     def _too_little(self, free: int) -> PlanError:
         return PlanError(

@@ -140,7 +140,8 @@ class InstanceView:
         """Blocks that preempting a running `request` would free; of those it shares with others, none."""
         instance = self._instance
         own = instance.own_tokens(request, self.cached_tokens(request))
-        return max(self._ledger.held[request], self.blocks_for(own)) + instance.lone_blocks(request)
+        blocks = max(self._ledger.held[request], self.blocks_for(own))
+        return blocks if instance.prefixes is None else blocks + instance.prefixes.lone_blocks(request)
 
     def missing_blocks(self, request: int, tokens: int) -> int:
         """Blocks that a running `request` has to take in order to hold `tokens` tokens."""

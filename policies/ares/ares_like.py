@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from types import MappingProxyType
 
+from orsched.engine.pool import DECODERS
 from orsched.errors import InputError
 from orsched.fleet import Fleet
 from orsched.group import Group, Role
@@ -15,12 +16,15 @@ from orsched.workloads import Workload
 from policies.ares.lengths import RemainingLength, known, unknown
 from policies.ares.migration_time import MigrationTime
 from policies.ares.pairing import Pairing, all_pairs, extremes
-from policies.ares.placing import LeastForecast, in_turn, prefill_router
+from policies.ares.placing import LeastForecast, in_turn
 from policies.ares.pool_forecast import Horizon
 from policies.ares.rescheduler import Rescheduler
 from policies.ares.settings import AresLikeSettings, Forecast, Pairs, Placement
+from policies.llumnix import LlumnixSettings
+from policies.parts.freeness import VirtualUsage
+from policies.parts.rebalancing import Rebalancing, ShortestFirst
 from policies.predictors.refreshed import Refreshed
-from policies.registry import get_recipe
+from policies.registry import get_recipe, get_router
 from policies.system import System
 
 PAIRINGS: Mapping[Pairs, Pairing] = MappingProxyType({"all": all_pairs, "extremes": extremes})
@@ -49,12 +53,14 @@ def ares_like(workload: Workload, fleet: Fleet, settings: AresLikeSettings) -> P
     policy = replace(
         built,
         name="ares-like",
-        route=prefill_router(settings.router),
+        route=get_router(settings.router),
         place=PLACERS[settings.placement](horizon, remaining),
         settings={**built.settings, **asdict(settings), "horizon": horizon.ahead.tolist()},
     )
     if settings.forecast == "none":
         return policy
+    if settings.forecast == "freeness":
+        return replace(policy, control=llumnix_pass(), control_every_s=settings.period_s)
     rescheduler = Rescheduler(
         horizon,
         remaining,
@@ -67,6 +73,12 @@ def ares_like(workload: Workload, fleet: Fleet, settings: AresLikeSettings) -> P
     return _informed(replace(policy, control=rescheduler, control_every_s=settings.period_s), settings.forecast)
 
 
+def llumnix_pass() -> Rebalancing:
+    """Llumnix's migrations with its default thresholds, among decode instances."""
+    known = LlumnixSettings()
+    return Rebalancing(VirtualUsage(), known.out_below, known.in_above, ShortestFirst(), pool=DECODERS)
+
+
 def _alike(decode: list[Group]) -> Group:
     if not decode:
         raise InputError("the fleet has no decode instances: rescheduling needs groups of role 'prefill' and 'decode'")
@@ -77,7 +89,7 @@ def _alike(decode: list[Group]) -> Group:
 
 def _outlook(workload: Workload, settings: AresLikeSettings) -> tuple[Horizon, RemainingLength]:
     """How far to look, and with which lengths."""
-    if settings.forecast in ("none", "current"):
+    if settings.forecast not in ("predicted", "oracle"):
         return Horizon(1, 1), unknown
     tokens = settings.horizon_tokens or float(workload.output_tokens.mean())
     return Horizon(max(1, math.ceil(tokens / settings.horizon_steps)), settings.horizon_steps, settings.gamma), known

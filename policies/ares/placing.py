@@ -1,4 +1,4 @@
-"""Which prefill instance takes a request, and which decode instance takes it over."""
+"""Which decode instance takes over a finished prompt."""
 
 from __future__ import annotations
 
@@ -6,31 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orsched.engine.pool import DECODERS
-from orsched.policy import Router
 from policies.ares.lengths import RemainingLength
 from policies.ares.pool_forecast import Horizon, PoolForecast
-from policies.registry import get_router
 
 if TYPE_CHECKING:
     from orsched.engine.fleet_view import FleetView
 
 _TURN = "next hand-off"
-
-
-def least_backlog(view: FleetView, request: int, /) -> int | None:
-    """Route to the instance with the fewest prompt tokens still to process, ties to the lowest index."""
-    return view.least("backlog tokens", view.backlog_tokens)
-
-
-def prefill_router(name: str) -> Router:
-    """Look up `least_backlog` by its name, ``least-backlog``, or a registered router.
-
-    Raises
-    ------
-    UnknownNameError
-        When there is neither; the message suggests the nearest.
-    """
-    return least_backlog if name == "least-backlog" else get_router(name)
 
 
 def in_turn(view: FleetView, request: int, /) -> int | None:

@@ -47,9 +47,9 @@ def residents_of(view: FleetView, instance: int, remaining: RemainingLength) -> 
     cache. Those told to migrate elsewhere count there, though they still decode here.
     """
     movable = view.decoding(instance)
-    departing, decoding = view.departing(instance), set(movable)
+    departing, decoding = view.copying(instance), set(movable)
     others = [r for r in view.running(instance) if r not in decoding and r not in departing]
-    others += [*view.waiting(instance), *view.arriving(instance)]
+    others += [*view.waiting(instance), *view.coming(instance)]
     emitted = view.emitted_by(instance)
     emitted.update((r, view.emitted_tokens(r)) for r in others)
     requests = movable + others

@@ -7,10 +7,9 @@ from typing import Literal, get_args
 
 from orsched.checks import check_number, check_whole
 from orsched.errors import InputError
-from policies.ares.placing import prefill_router
-from policies.registry import get_recipe
+from policies.registry import get_recipe, get_router
 
-Forecast = Literal["none", "current", "predicted", "oracle"]
+Forecast = Literal["none", "freeness", "current", "predicted", "oracle"]
 Placement = Literal["least-kv", "in-turn", "least-forecast"]
 Pairs = Literal["all", "extremes"]
 
@@ -23,9 +22,10 @@ class AresLikeSettings:
 
     Parameters
     ----------
-    forecast : {"predicted", "oracle", "current", "none"}
+    forecast : {"predicted", "oracle", "current", "freeness", "none"}
         What rescheduling goes by: predicted lengths (another predictor may take their place), true ones, the present
-        load without any lengths, or no rescheduling at all.
+        load without any lengths; Llumnix's pass over the decode instances, with the thresholds of
+        `policies.llumnix.LlumnixSettings` in place of those below; or no rescheduling at all.
     period_s : float
         Time between two passes, seconds, above 0. One second: many iterations, and several times what copying a long
         context takes over a fast link.
@@ -48,7 +48,7 @@ class AresLikeSettings:
         Decode instance that takes over a finished prompt: the one with the fewest KV tokens; each in turn; that with
         the least predicted load.
     router : str
-        Prefill instance that takes a request: ``least-backlog`` (prompt tokens), or a registered router.
+        A registered router: which prefill instance takes a request. ``token-jsq`` goes by prompt tokens to process.
     batcher : str
         A registered policy that plans the batches of every instance.
 
@@ -68,7 +68,7 @@ class AresLikeSettings:
     most_moves: int | None = None
     pairs: Pairs = "all"
     placement: Placement = "least-kv"
-    router: str = "least-backlog"
+    router: str = "token-jsq"
     batcher: str = "vllm-v1"
 
     def __post_init__(self) -> None:
@@ -76,7 +76,7 @@ class AresLikeSettings:
             if getattr(self, name) not in get_args(allowed):
                 options = ", ".join(map(repr, get_args(allowed)))
                 raise InputError(f"AresLikeSettings.{name} = {getattr(self, name)!r}: must be one of {options}")
-        prefill_router(self.router)
+        get_router(self.router)
         get_recipe(self.batcher)
         check_number(self, "period_s", above=True, unit="seconds")
         check_whole(self, "horizon_steps", most=1000)
@@ -87,5 +87,5 @@ class AresLikeSettings:
         check_number(self, "margin")
         if self.most_moves is not None:
             check_whole(self, "most_moves")
-        if self.placement == "least-forecast" and self.forecast == "none":
-            raise InputError("placement = 'least-forecast' goes by a forecast, and forecast = 'none' has none")
+        if self.placement == "least-forecast" and self.forecast in ("none", "freeness"):
+            raise InputError(f"placement = 'least-forecast' goes by a forecast: forecast = {self.forecast!r} has none")

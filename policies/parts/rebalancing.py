@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from orsched.checks import check_has, check_number
 from orsched.engine.actions import Migrate
-from orsched.engine.pool import EVERY
+from orsched.engine.pool import EVERY, Pool
 from orsched.engine.state import State
 from orsched.errors import InputError
 from policies.parts.freeness import Metric, Spare, headroom, require_headrooms
@@ -93,6 +93,8 @@ class Rebalancing:
         Whether a pair is used.
     alarmed : callable
         ``alarmed(view, instance)``: whether it is a source, and no target, whatever its freeness.
+    pool : Pool
+        Which instances take part.
     """
 
     metric: Metric
@@ -101,6 +103,7 @@ class Rebalancing:
     choose: Choice
     worthwhile: Pairing = always
     alarmed: Callable[[FleetView, int], bool] = never_alarmed
+    pool: Pool = EVERY
 
     def __post_init__(self) -> None:
         for part in ("metric", "choose", "worthwhile", "alarmed"):
@@ -126,13 +129,13 @@ class Rebalancing:
     def _sides(self, view: FleetView) -> tuple[list[tuple[Spare, int]], list[tuple[Spare, int]]]:
         """Sources, most crowded first, and targets, freest first."""
         sources, targets = [], []
-        for instance in view.members(EVERY):
+        for instance in view.members(self.pool):
             spare, alarmed = self.metric(view, instance), self.alarmed(view, instance)
             if alarmed or spare.freeness < self.out_below:
                 sources.append((spare, instance))
             elif spare.freeness > self.in_above and not _receives(view, instance):
                 targets.append((spare, instance))
-        sources += [(self.metric(view, i), i) for i in view.in_state(State.DRAINING)]
+        sources += [(self.metric(view, i), i) for i in view.in_state(State.DRAINING) if view.role(i) in self.pool.roles]
         sources.sort(key=lambda side: side[0].freeness)
         targets.sort(key=lambda side: -side[0].freeness)
         return sources, targets

@@ -95,15 +95,15 @@ class NoPrefill:
         return case.host.decode_s(case.seqs + 1, case.kv_tokens)
 
 
-DeadlineTest = Callable[[Case, PrefillTime], bool]
-"""``test(case, prefill)``: whether the deadline is kept."""
+DeadlineTest = Callable[[Case, float, PrefillTime], bool]
+"""``test(case, first_s, prefill)``: whether a deadline is kept with the first token at `first_s`."""
 
 
-def first_token(case: Case, prefill: PrefillTime) -> bool:
+def first_token(case: Case, first_s: float, prefill: PrefillTime) -> bool:
     """Test (a): pending time, wait and prefill within the time to first token."""
-    return prefill(case) <= case.due_s
+    return first_s <= case.due_s
 
 
-def second_token(case: Case, prefill: PrefillTime) -> bool:
+def second_token(case: Case, first_s: float, prefill: PrefillTime) -> bool:
     """Test (b): and the near iteration within the host's time per output token after that."""
-    return prefill(case) + prefill.near_s(case) <= case.due_s + case.host.tpot_s
+    return first_s + prefill.near_s(case) <= case.due_s + case.host.tpot_s

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,10 +12,12 @@ if TYPE_CHECKING:
     from orsched.link import Link
 
 
-def least_of_each_kind(view: FleetView, name: str, value: Callable[[int], float]) -> Iterator[int]:
+def least_of_each_kind(
+    view: FleetView, name: str, value: Callable[[int], float], apart: Collection[int]
+) -> Iterator[int]:
     """Yield, for each pair of hardware and link, its instance with the least value among those a router chooses from.
 
-    Costs O(log n) for every instance that has changed and kind that there is.
+    Costs O(log n) for every instance that has changed, kind that there is, and instance apart.
 
     Parameters
     ----------
@@ -25,12 +27,18 @@ def least_of_each_kind(view: FleetView, name: str, value: Callable[[int], float]
         Names the value, as for `FleetView.least`.
     value : callable
         ``value(instance)``: changes only when the instance does.
+    apart : collection of int
+        Instances to leave out; they are yielded only where a kind has no others.
     """
     kinds = view.memo.get("kinds")
     if kinds is None:
         kinds = view.memo["kinds"] = _kinds(view)
+
+    def exact(instance: int) -> float:
+        return math.inf if instance in apart else value(instance)
+
     for kind in range(max(kinds) + 1):
-        found = view.least(f"{name}, kind {kind}", _within(kinds, kind, value))
+        found = view.least(f"{name}, kind {kind}", _within(kinds, kind, value), exact=exact)
         if found is not None:
             yield found
 

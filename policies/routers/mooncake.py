@@ -74,15 +74,15 @@ class MooncakeConductor:
         """Return the instance that processes the prompt, or reject."""
         matches = view.prefix_holders(request)
         best = max(matches.values(), default=0)
-        queue = least_of_each_kind(
-            view, "prompt tokens, requests", lambda i: lexicographic(view.backlog_tokens(i), view.in_system(i))
+        others = least_of_each_kind(
+            view, "prompt tokens, requests", lambda i: lexicographic(view.backlog_tokens(i), view.in_system(i)), matches
         )
 
         def promise(instance: int) -> tuple[float, int, int]:
             ttft_s = self.ttft_s(view, instance, request, matches, best)
             return ttft_s, view.in_system(instance), instance
 
-        chosen = min(map(promise, {*queue, *matches}), default=None)
+        chosen = min(map(promise, {*others, *matches}), default=None)
         if chosen is None:
             return None
         ttft_s, _, instance = chosen

@@ -74,7 +74,7 @@ class Preble:
             best = (i for i, tokens in cached.items() if tokens == longest)
             chosen = min(best, key=lambda i: (lexicographic(view.backlog_tokens(i), view.in_system(i)), i))
         else:
-            others = least_of_each_kind(view, f"recent cost {self}", window.total_ns.__getitem__)
+            others = least_of_each_kind(view, f"recent cost {self}", window.total_ns.__getitem__, cached)
             chosen = min((*others, *cached), key=lambda i: (window.total_ns[i] + cost(i), i), default=None)
         if chosen is not None:
             window.add(chosen, cost(chosen))

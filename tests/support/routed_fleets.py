@@ -10,7 +10,7 @@ from orsched.workloads import PrefixBlocks
 
 
 def families(work: Workload, block_tokens: int, rng: np.random.Generator, count: int = 3) -> Workload:
-    """The same requests, each of one of a few families; within one, the shorter prompt is the longer one's beginning."""
+    """The same requests, each of one of a few families: within one, every prompt begins a longer one."""
     counts = work.input_tokens // block_tokens
     family = rng.integers(0, count, len(work))
     ids = [int(f) * 10_000 + k for f, n in zip(family, counts, strict=True) for k in range(n)]

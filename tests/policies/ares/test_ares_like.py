@@ -17,7 +17,7 @@ from policies.ares import SYSTEMS, AresLikeSettings, ares_like
 from policies.predictors.flat import Flat
 from policies.predictors.oracle import Oracle
 
-FORECASTS = ("none", "current", "predicted", "oracle")
+FORECASTS = ("none", "freeness", "current", "predicted", "oracle")
 
 
 def random_case(rng):
@@ -39,7 +39,7 @@ def random_case(rng):
 
 
 def random_settings(rng, forecast):
-    placements = ["least-kv", "in-turn", *(["least-forecast"] if forecast != "none" else [])]
+    placements = ["least-kv", "in-turn", *(["least-forecast"] if forecast not in ("none", "freeness") else [])]
     return AresLikeSettings(
         forecast=forecast,
         period_s=float(rng.uniform(0.02, 0.3)),
@@ -97,7 +97,7 @@ def imbalance(run):
 
 def test_forecasts_balance_what_was_bound_blindly():
     """Claim: with every long answer on one instance, rescheduling of any kind halves the spread of KV tokens at least,
-    and the last request is done sooner; without it nobody migrates."""
+    and the last request is done sooner; without it nobody migrates, nor by freeness while memory is ample."""
     work, fleet = lopsided()
     runs = {
         forecast: simulate(
@@ -110,9 +110,9 @@ def test_forecasts_balance_what_was_bound_blindly():
         for forecast in FORECASTS
     }
     spread = {forecast: imbalance(run) for forecast, run in runs.items()}
-    assert max(spread[name] for name in FORECASTS[1:]) < spread["none"] / 2
-    assert runs["none"].migrations.sum() == 0
-    for name in FORECASTS[1:]:
+    assert max(spread[name] for name in FORECASTS[2:]) < spread["none"] / 2
+    assert runs["none"].migrations.sum() == runs["freeness"].migrations.sum() == 0
+    for name in FORECASTS[2:]:
         assert runs[name].migrations.sum() > 0
         assert runs[name].completion_s.max() < runs["none"].completion_s.max()
 
@@ -124,6 +124,23 @@ def test_the_same_seed_gives_the_same_run():
     first, again = (simulate(work, fleet, policy, 7) for _ in range(2))
     np.testing.assert_array_equal(first.completion_s, again.completion_s)
     np.testing.assert_array_equal(first.migrations, again.migrations)
+
+
+def test_freeness_acts_on_the_decode_instances_when_memory_runs_out():
+    """Claim: with memory for little more than half of the long answers on one instance, Llumnix's pass moves some,
+    among decode instances only, and fewer requests are preempted."""
+    work, fleet = lopsided()
+    tight = replace(fleet.groups[0].hardware, kv_capacity_tokens=2_400)
+    fleet = replace(fleet, groups=tuple(replace(group, hardware=tight) for group in fleet.groups))
+    runs = {
+        name: simulate(
+            work, fleet, ares_like(work, fleet, AresLikeSettings(forecast=name, placement="in-turn", period_s=0.05))
+        )
+        for name in ("none", "freeness")
+    }
+    assert runs["freeness"].migrations.sum() > 0
+    assert set(runs["freeness"].instance.tolist()) <= {1, 2}
+    assert runs["freeness"].preemptions.sum() < runs["none"].preemptions.sum()
 
 
 def test_perfect_predictions_are_the_oracle():
@@ -142,6 +159,7 @@ def test_information_and_settings_are_declared():
     work, fleet = lopsided()
     known = {name: ares_like(work, fleet, AresLikeSettings(forecast=name)) for name in FORECASTS}
     assert [policy.information for policy in known.values()] == [
+        Information.NONE,
         Information.NONE,
         Information.NONE,
         Information.PREDICTED,

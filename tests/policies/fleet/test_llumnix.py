@@ -44,7 +44,9 @@ def test_freeness_of_two_that_run_and_two_that_wait():
     def both(view):
         held = view.capacity_blocks(0) - view.unused_blocks(0)
         assert held == view.kv_tokens(0) + 2
-        return [metric(view, 0) for metric in (VirtualUsage(), RemainingSteps(), RemainingSteps(first_demand_of_all))], held
+        return [
+            metric(view, 0) for metric in (VirtualUsage(), RemainingSteps(), RemainingSteps(first_demand_of_all))
+        ], held
 
     (virtual, blocks, defrag), held = look(work, fleet, both, 1.0)
     assert virtual == (2000 - held - 40, 3)
@@ -85,7 +87,9 @@ def test_dispatch_to_the_freest():
 
 def test_the_shortest_of_the_lowest_priority_moves():
     """Claim: headroom first, then context, then number."""
-    work = replace(Workload.of([0.0] * 4, [50, 20, 40, 30], [500] * 4), class_id=np.array([0, 1, 0, 0]), classes=CLASSES)
+    work = replace(
+        Workload.of([0.0] * 4, [50, 20, 40, 30], [500] * 4), class_id=np.array([0, 1, 0, 0]), classes=CLASSES
+    )
     fleet = Fleet.identical(gpu(2000))
     assert look(work, fleet, lambda view: ShortestFirst((0.0, 9.0))(view, view.decoding(0)), 1.0) == 3
     assert look(work, fleet, lambda view: ShortestFirst()(view, view.decoding(0)), 1.0) == 1
@@ -102,7 +106,7 @@ def test_balanced_pairs_narrow_the_gap():
 def test_a_crowded_instance_sends_its_shortest_to_the_freest():
     """Claim: the pass moves one request, which goes on elsewhere while the others stay."""
     work = Workload.of([0.0, 0.01, 0.02], [300, 500, 100], [100] * 3)
-    fleet = Fleet((Group(gpu(1000), 2, link=Link(1e6)),))
+    fleet = Fleet((Group(gpu(1100), 2, link=Link(1e6)),))
     policy = llumnix(work, fleet, LlumnixSettings(out_below=48, in_above=48, every_s=0.5))
     run = simulate(work, fleet, replace(policy, route=lambda view, request: 0), check=True)
     moved = [event for event in run.log.events if event.kind == "migrated"]
@@ -191,24 +195,23 @@ def test_scaling_gives_one_order_at_a_time():
 
 
 def test_downtime_does_not_grow_with_the_sequence():
-    """Claim: the pause of a migrated request is that of its last stage, whether it holds 500 or 8,000 tokens."""
+    """Claim: a migrated request stands still for its last stage, whether it holds 500 or 8,000 tokens."""
+    constant = replace(gpu(100_000), service=Affine(0.01, 1e-4, 0.0, 0.0))
     pauses = []
     for context in (500, 8000):
         work = Workload.of([0.0, 0.0], [context, 20_000], [400, 4000])
-        copy = StagedCopy(stages=3, last_stage_tokens=256, downtime_s=0.02)
-        fleet = Fleet((Group(gpu(100_000), 2, link=Link(8e6)),), copy)
-
-        def control(view):
-            return [Migrate(0, 1)] if view.memo.setdefault("done", view.now_s) == view.now_s else []
-
+        fleet = Fleet((Group(constant, 2, link=Link(8e6)),), StagedCopy(3, 16, downtime_s=0.02))
         policy = replace(
-            llumnix(work, fleet, LlumnixSettings()), route=lambda view, request: 0, control=control, control_every_s=25.0
+            llumnix(work, fleet, LlumnixSettings(every_s=4.0)),
+            route=lambda view, request: 0,
+            control=lambda view: [Migrate(0, 1)] if view.now_s == 4.0 else [],
         )
-        run = simulate(work, fleet, policy, token_gaps=True, check=True)
-        still = simulate(work, fleet, replace(policy, control=None, control_every_s=None), check=True)
+        run = simulate(work, fleet, policy, check=True)
         assert run.migrations.tolist() == [1, 0]
-        pauses.append((run.completion_s[0] - still.completion_s[0], run.instance[0]))
-    assert [instance for _, instance in pauses] == [1, 1]
+        stays = simulate(work, fleet, replace(policy, control=None, control_every_s=None))
+        pauses.append(run.completion_s[0] - stays.completion_s[0])
+    # What the fleet says, up to an iteration until it joins, and the last stage. All at once, 8,000 tokens take 1 s.
+    assert all(0.02 <= pause <= 0.02 + 0.01 + 16 * 1000.0 / 8e6 for pause in pauses)
 
 
 def random_case(seed):

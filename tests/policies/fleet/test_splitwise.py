@@ -105,7 +105,7 @@ def test_no_decision_depends_on_hidden_lengths():
 
 
 def test_decodes_pause_at_most_so_often():
-    """Claim: on a mixed instance prompts that fill the limit keep decodes out, but not more than four times in a row."""
+    """Claim: prompts that fill the limit keep decodes of a mixed instance out, but at most four times in a row."""
     n = 40
     work = Workload.of([0.0, *np.linspace(0.05, 0.06, n)], [10] + [100] * n, [200] + [1] * n)
     fleet = apart(capacity=100_000)

@@ -1,0 +1,228 @@
+"""The router's desk in one run: which server is where, what is known of each, and who may have room."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sortedcontainers import SortedSet
+
+from orsched.catalogue import MOST_KV_TOKENS
+from orsched.engine.state import State
+from orsched.group import Role
+from policies.polyserve.book import Book
+from policies.polyserve.chunking import ChunkRule
+from policies.polyserve.first_fit import FirstFit
+from policies.polyserve.host import Host
+from policies.polyserve.lengths import AverageLengths
+from policies.polyserve.tiers import Tiers
+
+if TYPE_CHECKING:
+    from orsched.engine.fleet_view import FleetView
+
+_ALWAYS = MOST_KV_TOKENS
+"""Room of a server that has to be asked."""
+
+_MEMO = "polyserve"
+
+Rank = Callable[[int, int], int]
+"""``rank(in_system, seats)``: place of a server in its tier's order, the first is tried first."""
+
+
+def most_loaded(in_system: int, seats: int) -> int:
+    """The servers with most requests first: the load gradient that empties the last ones."""
+    return max(seats - in_system, 0)
+
+
+def least_loaded(in_system: int, seats: int) -> int:
+    """The servers with fewest requests first."""
+    return min(in_system, seats)
+
+
+@dataclass(frozen=True, slots=True)
+class Desks:
+    """Makes the desk of each run.
+
+    Parameters
+    ----------
+    tiers : Tiers
+        The tiers.
+    role : Role
+        Role of the servers that the tiers own: `Role.MIXED`, or `Role.DECODE` where prompts are processed elsewhere.
+    rank : Rank
+        Order of a tier's servers.
+    lengths : AverageLengths
+        Average decode lengths.
+    chunks : ChunkRule, optional
+        How servers cut prompts; None where they have none.
+    kv_test : bool
+        Whether the KV tokens at their peak must fit into the memory.
+    least_remaining : int
+        Iterations that a decoding request is expected to go on at least, >= 1.
+    """
+
+    tiers: Tiers
+    role: Role
+    rank: Rank
+    lengths: AverageLengths
+    chunks: ChunkRule | None
+    kv_test: bool
+    least_remaining: int
+
+    def __call__(self, view: FleetView) -> Desk:
+        """Return the desk of this run, caught up with what has changed."""
+        desk: Desk | None = view.memo.get(_MEMO)
+        if desk is None:
+            desk = view.memo[_MEMO] = Desk(self, view)
+        desk.catch_up(view)
+        return desk
+
+
+class Desk:
+    """State of the router; `Desks` makes it.
+
+    Attributes
+    ----------
+    lengths : tuple of int
+        Average output tokens of each workload class.
+    books : list of Book
+        What is known of each server.
+    idle : SortedSet of int
+        Servers that serve, belong to no tier and have no request.
+    off : SortedSet of int
+        Servers that are switched off.
+    starting : list of set of int
+        Servers on their way to each tier.
+    members : list of SortedSet of int
+        Serving servers of each tier.
+    wanted : set of int
+        Tiers whose requests no server has taken, where the router could not claim one at once.
+    empty_checks : dict of int to (int, int)
+        By tier: its last server, and the checks in a row at which that has been empty.
+    """
+
+    def __init__(self, desks: Desks, view: FleetView) -> None:
+        self.desks = desks
+        tiers = len(desks.tiers)
+        self.lengths = desks.lengths(view)
+        self.books = [Book() for _ in range(view.size)]
+        self._hosts: dict[tuple[int, int], Host] = {}
+        self._kinds = [id(view.hardware(server)) for server in range(view.size)]
+        self._seats = max(view.hardware(server).max_num_seqs for server in range(view.size))
+        self._orders = [FirstFit(view.size, self._seats + 1) for _ in range(tiers)]
+        self._tier_of: list[int | None] = [None] * view.size
+        self._where: list[tuple[State, str | None, Role] | None] = [None] * view.size
+        self.idle: SortedSet = SortedSet()
+        self.off: SortedSet = SortedSet()
+        self.starting: list[set[int]] = [set() for _ in range(tiers)]
+        self.members: list[SortedSet] = [SortedSet() for _ in range(tiers)]
+        self.wanted: set[int] = set()
+        self.empty_checks: dict[int, tuple[int, int]] = {}
+
+    def tier_of(self, server: int) -> int | None:
+        """Tier that a serving server belongs to."""
+        return self._tier_of[server]
+
+    def host(self, view: FleetView, server: int, tier: int) -> Host:
+        """The server's kind, judged by a tier."""
+        key = (self._kinds[server], tier)
+        host = self._hosts.get(key)
+        if host is None:
+            desks = self.desks
+            host = Host(view.hardware(server), desks.tiers.tpot_s[tier], desks.chunks, desks.kv_test)
+            self._hosts[key] = host
+        return host
+
+    def learn(self, view: FleetView) -> None:
+        """Ask for the average lengths again; when they are others, all books are out of date."""
+        lengths = self.desks.lengths(view)
+        if lengths != self.lengths:
+            self.lengths = lengths
+            for server, book in enumerate(self.books):
+                book.forget()
+                self._rank(view, server)
+
+    @property
+    def shortest(self) -> int:
+        """Fewest decode iterations that are expected of any new request."""
+        return max(min(self.lengths) - 1, self.desks.least_remaining)
+
+    def catch_up(self, view: FleetView) -> None:
+        """Look at the servers that have changed."""
+        changed = view.changed(_MEMO)
+        if not changed:
+            return
+        for server in changed:
+            where = (view.state(server), view.tier(server), view.role(server))
+            if where != self._where[server]:
+                self._move(server, *where)
+                self._where[server] = where
+            tier = self._tier_of[server]
+            count = view.in_system(server)
+            if tier is not None:
+                book = self.books[server]
+                if count != book.in_system or view.evictions(server) != book.evictions:
+                    book.floor = None
+                    book.in_system = count
+                    self._rank(view, server)
+            elif where[0] is State.SERVING and where[2] is self.desks.role and where[1] is None:
+                if count:
+                    self.idle.discard(server)
+                else:
+                    self.idle.add(server)
+        changed.clear()
+
+    def _move(self, server: int, state: State, label: str | None, role: Role) -> None:
+        """A server has another state, tier or role."""
+        known = self._tier_of[server]
+        if known is not None:
+            self._orders[known].drop(server)
+            self.members[known].discard(server)
+        self._tier_of[server] = None
+        self.idle.discard(server)
+        self.off.discard(server)
+        for coming in self.starting:
+            coming.discard(server)
+        self.books[server].forget()
+        if role is not self.desks.role:
+            return
+        tier = None if label is None else self.desks.tiers.by_label.get(label)
+        if state is State.OFF:
+            self.off.add(server)
+        elif state is State.STARTING and tier is not None:
+            self.starting[tier].add(server)
+        elif state is State.SERVING and tier is not None:
+            self._tier_of[server] = tier
+            self.members[tier].add(server)
+            self.books[server].in_system = -1
+
+    def fitting(self, tier: int, kv_tokens: int) -> Iterator[int]:
+        """Yield the tier's servers that may have room for a request that starts to decode with `kv_tokens`, in order."""
+        return self._orders[tier].fitting(kv_tokens)
+
+    def room(self, view: FleetView, server: int) -> None:
+        """Note how much room a server has at most, now that its book says so."""
+        self._rank(view, server)
+
+    def sent(self, view: FleetView, server: int, kv_tokens: int, remaining: int) -> None:
+        """Note that a request has been sent to a server of a tier: what is held there at its peak is so much more."""
+        book = self.books[server]
+        if self._tier_of[server] is None:
+            return
+        book.in_system += 1
+        book.count += 1
+        if book.floor is not None:
+            short = remaining < self.shortest
+            book.floor = None if short else book.floor + kv_tokens + self.desks.least_remaining
+        self._rank(view, server)
+
+    def _rank(self, view: FleetView, server: int) -> None:
+        tier = self._tier_of[server]
+        if tier is None:
+            return
+        book = self.books[server]
+        room = _ALWAYS
+        if book.floor is not None and book.in_system:
+            room = self.host(view, server, tier).largest_kv_tokens(book.count + 1) - book.floor
+        self._orders[tier].put(server, self.desks.rank(max(book.in_system, 0), self._seats), room)
