@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from experiments.reproductions.ares import ARES
 from experiments.reproductions.plan import Reproducible
 from experiments.reproductions.reproduction import Reproduction
 from experiments.reproductions.wait import WAIT
 from orsched.errors import unknown_name
 
-REPRODUCTIONS: Mapping[str, Reproducible] = MappingProxyType({WAIT.name: WAIT})
+REPRODUCTIONS: Mapping[str, Reproducible] = MappingProxyType({one.name: one for one in (WAIT, ARES)})
 
 
 def get_reproduction(name: str) -> Reproducible:

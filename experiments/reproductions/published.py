@@ -19,6 +19,8 @@ class Mark(StrEnum):
     PAPER = "paper"
     CODE = "code"
     """Read in the authors' public repository: result files or progress notes."""
+    REPORTED = "reported"
+    """As third parties report it."""
 
 
 @dataclass(frozen=True, slots=True)

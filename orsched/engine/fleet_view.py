@@ -143,7 +143,7 @@ class FleetView:
         inputs = self._requests.input_tokens
         emitted: dict[int, int] = {}
         for cohort in found.cohorts:
-            done = cohort.clock + found.stream.iterations_before(self.now_s, cohort) + 1
+            done = cohort.clock + found.stream.epoch.iterations_before(self.now_s, cohort) + 1
             emitted.update((request, base + done - inputs[request]) for request, base in cohort.base.items())
         return emitted
 
@@ -252,11 +252,11 @@ class FleetView:
         """Iterations a cohort has advanced since the start of the run."""
         found = self._instances[instance]
         members = found.cohorts[cohort]
-        return members.clock + found.stream.iterations_before(self.now_s, members)
+        return members.clock + found.stream.epoch.iterations_before(self.now_s, members)
 
     def prompt_in_flight(self, instance: int) -> int:
         """Prompt tokens that the iteration in flight processes."""
-        return self._instances[instance].stream.prompt_in_flight
+        return self._instances[instance].stream.epoch.prompt_in_flight
 
     def coming(self, instance: int) -> list[int]:
         """Requests on their way to an instance with their KV cache, or waiting for that or for a seat there."""
@@ -282,7 +282,7 @@ class FleetView:
     def kv_tokens(self, instance: int) -> int:
         """KV tokens cached on an instance for the requests that run there."""
         found = self._instances[instance]
-        return found.resident_tokens + found.stream.tokens_appended_before(self.now_s)
+        return found.resident_tokens + found.stream.epoch.tokens_before(self.now_s)
 
     def cached_prefix_tokens(self, instance: int, request: int) -> int:
         """Tokens of a `request` that does not run there which an instance would not have to process now."""
@@ -305,7 +305,7 @@ class FleetView:
     def unused_blocks(self, instance: int) -> int:
         """KV blocks that nobody holds; the iteration in flight holds what it grows by, later ones do not."""
         found = self._instances[instance]
-        return found.ledger.free_blocks + found.stream.blocks_ahead(self.now_s)
+        return found.ledger.free_blocks + found.stream.epoch.blocks_ahead(self.now_s)
 
     def capacity_blocks(self, instance: int) -> int:
         """KV blocks of an instance."""
@@ -317,7 +317,7 @@ class FleetView:
 
     def iteration_end_s(self, instance: int) -> float:
         """When the iteration in flight ends; now if there is none."""
-        return self._instances[instance].stream.iteration_end_s(self.now_s)
+        return self._instances[instance].stream.epoch.iteration_end_s(self.now_s)
 
     def evictions(self, instance: int) -> int:
         """Preemptions on an instance so far."""

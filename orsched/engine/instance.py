@@ -148,7 +148,7 @@ class Instance:
         """The same after the iterations that end before `now_s`."""
         if self.retained is None:
             return 0
-        return self.retained_tokens(request, self.stream.blocks_due_before(now_s))
+        return self.retained_tokens(request, self.stream.epoch.blocks_due_before(now_s))
 
     def _retained_within(self, request: int, most: int, taken: int = 0) -> int:
         """Tokens of a waiting request, at most `most`, that are cached once `taken` more blocks are taken."""
@@ -358,11 +358,11 @@ class Instance:
 
     def cached_before(self, request: int, now_s: float) -> int:
         """KV tokens of a decoding or parked request, by the iterations that end before `now_s`."""
-        return self._cached(request, self.stream.iterations_before, now_s)
+        return self._cached(request, self.stream.epoch.iterations_before, now_s)
 
     def cached_by(self, request: int, now_s: float) -> int:
         """The same with those that end at `now_s`."""
-        return self._cached(request, self.stream.iterations_by, now_s)
+        return self._cached(request, self.stream.epoch.iterations_by, now_s)
 
     def _cached(self, request: int, iterations: Callable[[float, Cohort], int], now_s: float) -> int:
         parked = self.dock.parked.get(request)
@@ -443,7 +443,7 @@ class Instance:
 
     def kv_tokens_at(self, now_s: float) -> int:
         """KV tokens cached by the iterations that end before `now_s`: an arrival comes before an end at its instant."""
-        return self.resident_tokens + self.stream.tokens_appended_before(now_s)
+        return self.resident_tokens + self.stream.epoch.tokens_before(now_s)
 
     def check_integrity(self) -> None:
         """Assert that ledger, cohorts and running set agree."""

@@ -101,6 +101,10 @@ class InstanceView:
         """Number of decoding requests in a cohort."""
         return len(self._instance.cohorts[cohort])
 
+    def decoding_tokens(self, cohort: int = 0) -> int:
+        """KV tokens that the decoding requests of a cohort have cached."""
+        return self._instance.cohorts[cohort].kv_tokens
+
     def members(self, cohort: int = 0) -> Collection[int]:
         """Decoding requests of a cohort, in the order in which they joined it."""
         return self._instance.cohorts[cohort].base.keys()

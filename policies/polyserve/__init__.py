@@ -1,0 +1,1 @@
+"""PolyServe, and its variant for a fixed fleet."""
