@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 def bury(cluster: Cluster, instance: Instance, now_s: float) -> bool:
     """Let an instance die, if it is on, and return whether it was.
 
-    What was cached there is lost, and all of its requests go elsewhere. Requests that had run there are *restarted*: they recompute their prompt and what they had emitted. Those that were
-    on their way to it go back to where their KV cache is, those whose KV cache was still on it restart too.
+    What was cached there is lost, and all of its requests go elsewhere. Those that had run there are *restarted*: they
+    recompute their prompt and what they had emitted. Those that were on their way to it go back to where their KV cache
+    is; those whose KV cache was still on it restart too.
     """
     if not cluster.lifecycle.die(instance, now_s):
         return False

@@ -5,22 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from orsched.engine.caching import cache_for
 from orsched.engine.calendar import Calendar
 from orsched.engine.cohort import Cohort
 from orsched.engine.deadline_log import DeadlineLog
-from orsched.engine.dock import Dock, Parked
+from orsched.engine.dock import Dock
 from orsched.engine.gap_log import GapLog
+from orsched.engine.kv_store import KVStore
 from orsched.engine.plan import Chunk, Move
-from orsched.engine.prefix_cache import PrefixCache
 from orsched.engine.queues import FifoQueue, KeyedQueue, WaitingQueue
 from orsched.engine.requests import Requests
-from orsched.engine.retained import RetainedKV
 from orsched.engine.state import State
 from orsched.engine.stream import Stream
 from orsched.errors import PlanError
 from orsched.group import Group, Role
-from orsched.memory import KVLedger
 from orsched.policy import Policy
 
 if TYPE_CHECKING:
@@ -69,8 +66,8 @@ class Instance:
         self.hardware = hardware = group.hardware
         self.requests = requests
         self.cluster = cluster
-        self.ledger = KVLedger(hardware.kv_capacity_tokens, hardware.block_tokens)
-        self._renew_cache()
+        self.store = KVStore(hardware, requests, index)
+        self.ledger = self.store.ledger
         cohorts = policy.num_cohorts or policy.num_classes
         self.cohorts = [Cohort(self.ledger.block_tokens, skews is not None) for _ in range(cohorts)]
         self.queues: list[WaitingQueue] = [
@@ -123,7 +120,7 @@ class Instance:
         if not 0 <= cohort < len(self.cohorts):
             raise self._refuse(request, now_s, f"was sent to cohort {cohort}, there are {len(self.cohorts)}")
         done = self.prefilling.get(request)
-        if reused and (self.retained is None or done is not None):
+        if reused and (self.store.retained is None or done is not None):
             raise self._refuse(request, now_s, f"cannot reuse {reused} tokens: nothing of it is retained")
         if done is None:
             self._admit(request, now_s)
@@ -135,49 +132,20 @@ class Instance:
             raise self._refuse(request, now_s, f"was given a chunk of {tokens} tokens, {left} are left")
         held = done + tokens
         try:
-            self.ledger.reserve(request, self.own_tokens(request, held if held > reserve else reserve))
+            self.ledger.reserve(request, self.store.own_tokens(request, held if held > reserve else reserve))
         except PlanError as error:
             raise self._refuse(request, now_s, f"does not fit: {error}") from None
         return done
 
     def retained_tokens(self, request: int, taken: int = 0) -> int:
         """Tokens of a waiting request that need not be processed again; one is always left, to emit the next."""
-        return self._retained_within(request, self._targets[request] - 1, taken)
+        return self.store.retained_within(request, self._targets[request] - 1, taken)
 
     def retained_tokens_at(self, request: int, now_s: float) -> int:
         """The same after the iterations that end before `now_s`."""
-        if self.retained is None:
+        if self.store.retained is None:
             return 0
         return self.retained_tokens(request, self.stream.epoch.blocks_due_before(now_s))
-
-    def _retained_within(self, request: int, most: int, taken: int = 0) -> int:
-        """Tokens of a waiting request, at most `most`, that are cached once `taken` more blocks are taken."""
-        if self.retained is None or most <= 0 or request not in self.retained:
-            return 0
-        return self.retained.tokens_of(request, most, taken)
-
-    def own_tokens(self, request: int, tokens: int) -> int:
-        """Of `tokens` cached tokens of a resident request, those for which it holds memory itself."""
-        return tokens if self.prefixes is None else tokens - self.prefixes.shared_tokens(request)
-
-    def booked_blocks(self, request: int) -> int:
-        """Blocks set aside for a resident request, shared ones included."""
-        held = self.ledger.held[request]
-        if self.prefixes is None:
-            return held
-        return held + self.prefixes.shared_tokens(request) // self.ledger.block_tokens
-
-    def release(self, request: int, tokens: int) -> None:
-        """Free the memory of a request with `tokens` cached, which does not come back for them."""
-        blocks = self.ledger.release(request, self.own_tokens(request, tokens))
-        if self.prefixes is not None:
-            self.prefixes.leave(request, blocks)
-        elif isinstance(self.retained, RetainedKV):
-            self.retained.free(blocks)
-
-    def _renew_cache(self) -> None:
-        self.retained = cache = cache_for(self.hardware, self.ledger, self.requests, self.index)
-        self.prefixes = cache if isinstance(cache, PrefixCache) else None
 
     def reclaim(self, chunks: tuple[Chunk, ...], now_s: float) -> tuple[tuple[Chunk, ...], int]:
         """Take the retained blocks that the chunks can use out of the free ones.
@@ -194,7 +162,8 @@ class Instance:
         PlanError
             When a chunk reuses what is not retained, or part of a block.
         """
-        assert self.retained is not None
+        store = self.store
+        assert store.retained is not None
         rest, claimed = [], 0
         for chunk in chunks:
             request, tokens, reserve, cohort, reused = chunk
@@ -202,12 +171,12 @@ class Instance:
                 raise self._refuse(request, now_s, "is not waiting here")
             most = self._targets[request] - 1
             if reused is None:
-                skipped = self._retained_within(request, min(most, tokens - 1))
+                skipped = store.retained_within(request, min(most, tokens - 1))
                 chunk = Chunk(request, tokens - skipped, reserve, cohort, skipped)
-            elif reused and self._retained_within(request, min(most, reused)) != reused:
-                kept = self._retained_within(request, most)
+            elif reused and store.retained_within(request, min(most, reused)) != reused:
+                kept = store.retained_within(request, most)
                 raise self._refuse(request, now_s, f"cannot reuse {reused} tokens: {kept} in whole blocks are retained")
-            claimed += self.retained.claim(request, chunk.reused_tokens or 0)
+            claimed += store.retained.claim(request, chunk.reused_tokens or 0)
             rest.append(chunk)
         return tuple(rest), claimed
 
@@ -217,8 +186,9 @@ class Instance:
         self.resident_tokens += chunk.tokens
         self.backlog_tokens -= chunk.tokens
         done = self.prefilling[request] + chunk.tokens
-        if self.prefixes is not None:
-            self.prefixes.publish(request, done)
+        prefixes = self.store.prefixes
+        if prefixes is not None:
+            prefixes.publish(request, done)
         if done < self._targets[request]:
             self.prefilling[request] = done
             return
@@ -242,13 +212,18 @@ class Instance:
             if self.gaps is not None:
                 self.gaps.parked(request, end_s)
         else:
-            cohort = self.cohorts[chunk.cohort]
-            cohort.join(request, done, remaining, self.booked_blocks(request))
-            self.running[request] = cohort
+            cohort = self.decode(request, done, chunk.cohort)
             if self.gaps is not None:
                 self.gaps.joined(cohort, request, end_s)
-            if self.deadlines is not None:
-                self.deadlines.joined(cohort, request, emitted)
+
+    def decode(self, request: int, tokens: int, number: int) -> Cohort:
+        """Let a request with `tokens` tokens cached decode in cohort `number`."""
+        emitted = tokens - self._inputs[request] + 1
+        self.running[request] = cohort = self.cohorts[number]
+        cohort.join(request, tokens, self._outputs[request] - emitted, self.store.booked_blocks(request))
+        if self.deadlines is not None:
+            self.deadlines.joined(cohort, request, emitted)
+        return cohort
 
     def complete(self, cohort: Cohort, end_s: float) -> None:
         """Let every member of `cohort` that has emitted its last token leave."""
@@ -262,12 +237,9 @@ class Instance:
         if request not in self.running:
             raise self._refuse(request, now_s, "cannot be preempted: it is not running here")
         tokens = self.detach(request, now_s)
-        own = self.own_tokens(request, tokens)
-        blocks = self.ledger.release(request, own)
-        if self.retained is not None:
-            self.retained.keep(request, own, blocks)
+        self.store.keep(request, tokens)
         self.resident_tokens -= tokens
-        self._requeue(request)
+        self.requeue(request)
 
     def detach(self, request: int, now_s: float) -> int:
         """Take a running request out of what runs; returns its KV tokens, which stay in the ledger's books."""
@@ -286,58 +258,12 @@ class Instance:
         self._targets[request] = self.requests.input_tokens[request] + self._outputs[request] - remaining
         return tokens
 
-    def _requeue(self, request: int) -> None:
+    def requeue(self, request: int) -> None:
         """Return a request that has lost its KV cache to the head of its queue."""
         self.requests.preemptions[request] += 1
         self.evictions += 1
         self.backlog_tokens += self._targets[request]
         (self._queue_of(request) if self._classified else self.queues[0]).push_back(request)
-
-    def stand_still(self, request: int, now_s: float) -> None:
-        """Let a decoding request stop, with its KV cache."""
-        cohort = self.running[request]
-        assert cohort is not None
-        number = self.cohorts.index(cohort)
-        tokens = self.detach(request, now_s)
-        self.dock.park(request, tokens, number, now_s)
-
-    @property
-    def seats(self) -> int:
-        """Requests that may still come with their KV cache."""
-        coming = len(self.dock.expected) + len(self.dock.landed)
-        return max(0, self.hardware.max_num_seqs - len(self.running) - coming)
-
-    def land(self, request: int, parked: Parked) -> bool:
-        """Let a request that has arrived with its KV cache decode, if there is a seat and what it has grown by fits.
-
-        It waits otherwise, and is preempted when it would wait for nobody. Returns whether it does not wait.
-        """
-        tokens = parked.tokens
-        missing = self.ledger.blocks_for(tokens) - self.booked_blocks(request)
-        if missing > self.ledger.free_blocks or len(self.running) >= self.hardware.max_num_seqs:
-            if self.running:
-                return False
-            self.turn_out(request, parked)
-            return True
-        self.take(request, tokens)
-        if self.prefixes is not None:
-            self.prefixes.publish(request, tokens)
-        emitted = tokens - self._inputs[request] + 1
-        cohort = self.cohorts[parked.cohort]
-        cohort.join(request, tokens, self._outputs[request] - emitted, self.booked_blocks(request))
-        self.running[request] = cohort
-        self.resident_tokens += tokens
-        if self.gaps is not None:
-            self.gaps.resumed(cohort, request)
-        if self.deadlines is not None:
-            self.deadlines.joined(cohort, request, emitted)
-        return True
-
-    def turn_out(self, request: int, parked: Parked) -> None:
-        """Preempt a request that has arrived with its KV cache and has no room: it recomputes it here."""
-        self.release(request, 0)
-        self._targets[request] = parked.tokens + 1
-        self._requeue(request)
 
     def growth_blocks(self) -> int:
         """New blocks that one decode iteration of all takes."""
@@ -348,13 +274,6 @@ class Instance:
         for cohort in cohorts:
             blocks += cohort.blocks_needed(1)
         return blocks
-
-    def take(self, request: int, tokens: int) -> None:
-        """Let a request hold memory for `tokens` tokens."""
-        used = self.ledger.used_blocks
-        self.ledger.reserve(request, self.own_tokens(request, tokens))
-        if self.retained is not None:
-            self.retained.take(self.ledger.used_blocks - used)
 
     def cached_before(self, request: int, now_s: float) -> int:
         """KV tokens of a decoding or parked request, by the iterations that end before `now_s`."""
@@ -372,25 +291,19 @@ class Instance:
         assert cohort is not None
         return cohort.base[request] + cohort.clock + iterations(now_s, cohort)
 
-    def spare_tokens(self, tokens: int) -> int:
-        """KV tokens that fit beside a new request of `tokens` tokens and a block to grow for everybody who runs."""
-        ledger = self.ledger
-        spare = ledger.free_blocks - ledger.blocks_for(tokens) - len(self.running)
-        return max(0, spare) * ledger.block_tokens
-
     def evacuate(self, now_s: float) -> tuple[list[int], list[int]]:
         """Give up everything, as the instance dies: requests that have lost their KV cache, and those that waited."""
         self.stream.settle(now_s)
         lost = []
         for request in list(self.running):
             tokens = self.detach(request, now_s)
-            self.release(request, tokens)
+            self.store.release(request, tokens)
             lost.append(request)
         for request in list(self.dock.parked):
             self.dock.unpark(request, now_s)
             lost.append(request)
         for request, parked in self.dock.landed:
-            self.release(request, parked.tokens)
+            self.store.release(request, parked.tokens)
             lost.append(request)
         self.dock.landed.clear()
         waiting = [request for queue in self.queues for request in queue]
@@ -398,9 +311,7 @@ class Instance:
             while queue:
                 queue.remove(next(iter(queue)))
         self.resident_tokens = self.in_system = self.backlog_tokens = 0
-        if self.prefixes is not None:
-            self.prefixes.lose()
-        self._renew_cache()
+        self.store.lose()
         self.arrived.clear()
         self.stream.view.memo.clear()
         return lost, waiting
@@ -435,7 +346,7 @@ class Instance:
         if self.gaps is not None:
             self.gaps.moved(source, target, request)
         tokens, remaining = source.leave(request)
-        target.join(request, tokens, remaining, self.booked_blocks(request))
+        target.join(request, tokens, remaining, self.store.booked_blocks(request))
         self.running[request] = target
         if self.deadlines is not None:
             self.deadlines.left(request)
@@ -453,11 +364,7 @@ class Instance:
         assert cached.keys() == self.running.keys()
         assert min(self.prefilling.values(), default=0) >= 0
         assert sum(cached.values()) == self.resident_tokens, "resident tokens miscounted"
-        cached |= self.dock.check_integrity()
-        own = [(request, self.own_tokens(request, tokens)) for request, tokens in cached.items()]
-        self.ledger.check_integrity(own, 0 if self.prefixes is None else self.prefixes.pinned_blocks)
-        if self.retained is not None:
-            self.retained.check_integrity(self.ledger.free_blocks)
+        self.store.check_integrity(cached | self.dock.check_integrity())
         waiting = [request for queue in self.queues for request in queue]
         left = sum(self.requests.prompt_target[r] for r in waiting)
         left += sum(self.requests.prompt_target[r] - done for r, done in self.prefilling.items())
@@ -482,8 +389,8 @@ class Instance:
             requests.first_scheduled_s[request] = now_s
 
     def _depart(self, request: int, tokens: int, end_s: float) -> None:
-        self.release(request, tokens)
-        if self.prefixes is not None:
+        self.store.release(request, tokens)
+        if self.store.prefixes is not None:
             self.requests.forget_path(request)
         self.resident_tokens -= tokens
         del self.running[request]

@@ -150,7 +150,7 @@ class Stream:
 
     def settle(self, now_s: float) -> None:
         """Let those iterations take their blocks from the prefix cache, as others are about to be freed."""
-        prefixes = self._instance.prefixes
+        prefixes = self._instance.store.prefixes
         if prefixes is not None:
             due = self.epoch.blocks_due_before(now_s)
             self.epoch.taken += due
@@ -197,8 +197,8 @@ class Stream:
         epoch = self.epoch
         if now_s > epoch.end_s:
             self.integrals.idle(epoch.end_s, now_s, instance.resident_tokens)
-        if instance.prefixes is not None:
-            self._count_shared(instance.prefixes, now_s)
+        if instance.store.prefixes is not None:
+            self._count_shared(instance.store.prefixes, now_s)
         if self._cluster.attentive and instance.dock.in_use:
             self._cluster.transfers.at_boundary(instance, now_s)
         plan = self._batch(view)
@@ -240,7 +240,7 @@ class Stream:
         attention = 0.0
         epoch, instance, ledger = self.epoch, self._instance, self._instance.ledger
         used = ledger.used_blocks
-        if instance.retained is not None:
+        if instance.store.retained is not None:
             chunks, claimed = instance.reclaim(chunks, now_s)
             epoch.chunks = chunks
             used += claimed
@@ -261,8 +261,8 @@ class Stream:
         if blocks > ledger.free_blocks:
             raise self._too_little(ledger.free_blocks)
         ledger.grow(blocks)
-        if instance.retained is not None:
-            instance.retained.take(ledger.used_blocks - used)
+        if instance.store.retained is not None:
+            instance.store.retained.take(ledger.used_blocks - used)
         epoch.mixed = Batch(prompt, attention, past_total, epoch.seqs, epoch.kv, epoch.longest)
         epoch.end_s = now_s + self._service.iteration_s(epoch.mixed)
 
@@ -289,7 +289,7 @@ class Stream:
                 return
             steps = self._fitting(steps, ledger.free_blocks)
             blocks = epoch.need(steps)
-        prefixes = self._instance.prefixes
+        prefixes = self._instance.store.prefixes
         if prefixes is not None and any(self._instance.queues) and blocks > (room := prefixes.blocks_before_loss()):
             # A prefix lost may change who is admitted, also for a policy that looks an iteration ahead.
             steps = max(1, epoch.most_steps(steps, room))
@@ -356,15 +356,15 @@ class Stream:
         self.view.iterations += steps
         chunks = epoch.chunks
         seqs = epoch.seqs
-        if instance.prefixes is not None:
-            self._count_shared(instance.prefixes, end_s)
+        if instance.store.prefixes is not None:
+            self._count_shared(instance.store.prefixes, end_s)
         if chunks:
             resident = instance.resident_tokens + seqs + epoch.prompt_tokens
             self.integrals.iteration(end_s - epoch.start_s, seqs + len(chunks), resident, epoch.mixed)
         else:
             self.integrals.decode(epoch.curve, epoch.kv_timed, seqs, steps, instance.resident_tokens, epoch.kv)
-            if instance.retained is not None:
-                instance.retained.take(epoch.blocks - epoch.taken)
+            if instance.store.retained is not None:
+                instance.store.retained.take(epoch.blocks - epoch.taken)
         if instance.gaps is not None:
             self._log_tokens(instance.gaps)
         if instance.deadlines is not None:

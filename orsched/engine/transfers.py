@@ -108,10 +108,10 @@ class Transfers:
             for request in leaving:
                 self._stop(self.under_way[request], now_s)
         if dock.landed:
-            dock.landed = [(request, parked) for request, parked in dock.landed if not instance.land(request, parked)]
+            dock.land()
         if (dock.expected or dock.landed) and len(instance.running) > instance.ledger.free_blocks:
             self._make_room(instance, now_s)
-        while dock.inbound and instance.seats and self._accept(instance.stream.view, dock.inbound[0]):
+        while dock.inbound and dock.seats and self._accept(instance.stream.view, dock.inbound[0]):
             self._begin(self.under_way[dock.inbound.popleft()], now_s)
 
     def _make_room(self, instance: Instance, now_s: float) -> None:
@@ -119,7 +119,7 @@ class Transfers:
         dock = instance.dock
         while (dock.landed or dock.expected) and instance.growth_blocks() > instance.ledger.free_blocks:
             if dock.landed:
-                instance.turn_out(*dock.landed.pop())
+                dock.turn_out_last()
             else:
                 self._postpone(self.under_way[next(reversed(dock.expected))], now_s)
 
@@ -138,7 +138,7 @@ class Transfers:
         tokens = source.cached_by(request, now_s)
         decodes = request in source.dock.copying
         growth = min(self._copy.last_stage_tokens, self._requests.context_tokens - tokens) if decodes else 0
-        transfer.target.dock.expect(request, tokens + min(max(growth, 0), transfer.target.spare_tokens(tokens)))
+        transfer.target.dock.expect(request, tokens + min(max(growth, 0), transfer.target.dock.spare_tokens(tokens)))
         if decodes and self._copy.stages == 0:
             self._ask_to_stop(transfer, now_s)
         else:
@@ -188,7 +188,7 @@ class Transfers:
         """The request stands still; send the rest."""
         request, source, target = transfer.request, transfer.source, transfer.target
         source.dock.copying.discard(request)
-        source.stand_still(request, now_s)
+        source.dock.stand_still(request, now_s)
         source.in_system -= 1
         target.in_system += 1
         source.changed()

@@ -143,13 +143,13 @@ class InstanceView:
     def held_blocks(self, request: int) -> int:
         """Blocks that preempting a running `request` would free; of those it shares with others, none."""
         instance = self._instance
-        own = instance.own_tokens(request, self.cached_tokens(request))
+        own = instance.store.own_tokens(request, self.cached_tokens(request))
         blocks = max(self._ledger.held[request], self.blocks_for(own))
-        return blocks if instance.prefixes is None else blocks + instance.prefixes.lone_blocks(request)
+        return blocks if instance.store.prefixes is None else blocks + instance.store.prefixes.lone_blocks(request)
 
     def missing_blocks(self, request: int, tokens: int) -> int:
         """Blocks that a running `request` has to take in order to hold `tokens` tokens."""
-        return max(0, self.blocks_for(tokens) - self._instance.booked_blocks(request))
+        return max(0, self.blocks_for(tokens) - self._instance.store.booked_blocks(request))
 
     def cached_tokens(self, request: int) -> int:
         """KV tokens a running `request` has cached."""

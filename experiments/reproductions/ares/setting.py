@@ -34,9 +34,9 @@ TTFT_S = 5.0
 LEVEL = 0.9
 """Share of requests within their objective that a rate must keep to count as goodput."""
 
-LOADS = (0.7, 0.85, 1.0, 1.1, 1.2)
-REQUESTS, REPLICATIONS = 1_000, 8
-QUICK_REQUESTS, QUICK_REPLICATIONS = 60, 2
+LOADS = (0.7, 0.85, 1.0, 1.1)
+REQUESTS, REPLICATIONS = 800, 6
+QUICK_REQUESTS, QUICK_REPLICATIONS = 40, 2
 
 FAMILIES: Mapping[str, Forecast] = MappingProxyType(
     {
