@@ -106,8 +106,15 @@ def only_instance(view: FleetView, request: int, /) -> int:
 
 
 def least_kv_decoder(view: FleetView, request: int, /) -> int | None:
-    """Place on the decoding instance with the fewest cached KV tokens, ties to the lowest index."""
-    return view.least("resident tokens", view.resident_tokens, DECODERS, exact=view.kv_tokens)
+    """Place on the decoding instance with the fewest KV tokens, those on their way included, ties to the lowest."""
+
+    def then(instance: int) -> int:
+        return view.resident_tokens(instance) + view.coming_tokens(instance)
+
+    def now(instance: int) -> int:
+        return view.kv_tokens(instance) + view.coming_tokens(instance)
+
+    return view.least("resident and coming tokens", then, DECODERS, exact=now)
 
 
 def fits_now(view: InstanceView, request: int, /) -> bool:

@@ -162,5 +162,6 @@ class Dock:
         """KV tokens held here for requests that do not run, for the ledger's check."""
         held = {request: parked.tokens for request, parked in self.parked.items()}
         held.update(self.expected)
-        held.update((request, parked.tokens) for request, parked in self.landed)
+        shared = self._instance.store.shared_tokens
+        held.update((request, shared(request)) for request, _ in self.landed)
         return held

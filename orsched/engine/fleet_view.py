@@ -279,6 +279,14 @@ class FleetView:
         """KV tokens cached on an instance at the start of its epoch, for the requests that run there."""
         return self._instances[instance].resident_tokens
 
+    def coming_tokens(self, instance: int) -> int:
+        """KV tokens, now, of the requests that are on their way to an instance or have arrived and do not run yet."""
+        dock, under_way = self._instances[instance].dock, self._cluster.transfers.under_way
+        coming = [under_way[request] for request in (*dock.inbound, *dock.expected)]
+        return sum(t.source.cached_before(t.request, self.now_s) for t in coming) + sum(
+            p.tokens for _, p in dock.landed
+        )
+
     def kv_tokens(self, instance: int) -> int:
         """KV tokens cached on an instance for the requests that run there."""
         found = self._instances[instance]

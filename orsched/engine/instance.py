@@ -302,8 +302,8 @@ class Instance:
         for request in list(self.dock.parked):
             self.dock.unpark(request, now_s)
             lost.append(request)
-        for request, parked in self.dock.landed:
-            self.store.release(request, parked.tokens)
+        for request, _ in self.dock.landed:
+            self.store.release(request, 0)
             lost.append(request)
         self.dock.landed.clear()
         waiting = [request for queue in self.queues for request in queue]

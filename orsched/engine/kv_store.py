@@ -48,6 +48,10 @@ class KVStore:
         self.prefixes: PrefixCache | None
         self._renew()
 
+    def shared_tokens(self, request: int) -> int:
+        """Cached tokens of a resident request for which it holds no memory of its own."""
+        return 0 if self.prefixes is None else self.prefixes.shared_tokens(request)
+
     def own_tokens(self, request: int, tokens: int) -> int:
         """Of `tokens` cached tokens of a resident request, those for which it holds memory itself."""
         return tokens if self.prefixes is None else tokens - self.prefixes.shared_tokens(request)
@@ -55,9 +59,7 @@ class KVStore:
     def booked_blocks(self, request: int) -> int:
         """Blocks set aside for a resident request, shared ones included."""
         held = self.ledger.held[request]
-        if self.prefixes is None:
-            return held
-        return held + self.prefixes.shared_tokens(request) // self.ledger.block_tokens
+        return held if self.prefixes is None else held + self.shared_tokens(request) // self.ledger.block_tokens
 
     def retained_within(self, request: int, most: int, taken: int = 0) -> int:
         """Tokens of a waiting request, at most `most`, that are cached once `taken` more blocks are taken."""

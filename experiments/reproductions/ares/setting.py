@@ -77,7 +77,7 @@ class Sweep:
     title: str
     device: str
     placement: Placement
-    period_s: float = 1.0
+    period_s: float = 5.0
     loads: tuple[float, ...] = LOADS
     requests: int = REQUESTS
     replications: int = REPLICATIONS

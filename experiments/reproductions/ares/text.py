@@ -52,7 +52,7 @@ def setup(results: Results) -> list[str]:
         "`none`: bound once at the hand-off. `llumnix`: Llumnix's pass among the decode instances, with its freeness "
         "and thresholds. `current`: our pass by the present load, without lengths. `predicted`: by the load predicted "
         "over the mean output length, with `refreshed` lengths; `predicted-flat`: with those of `flat`, whose relative "
-        "error never falls; `oracle`: with true ones. Defaults everywhere, nothing is tuned.\n"
+        "error never falls; `oracle`: with true ones. Defaults but for the period, nothing is tuned.\n"
         "- *Hand-off*: `in turn` is a baseline that knows nothing; the least-KV one is what our other policies do.",
     ]
 
