@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from policies.polyserve.deadlines import Case, DeadlineTest, PrefillTime
+from policies.polyserve.book import Queued, entry_of
+from policies.polyserve.deadlines import Case, DeadlineTest, PrefillRule
 from policies.polyserve.desk import Desk
 from policies.polyserve.peaks import PeakRule
 
@@ -26,36 +29,36 @@ class Job(NamedTuple):
         When its first token is, or was, due; seconds on the clock.
     prompt_tokens : int
         Prompt tokens that the server has to process; 0 when that has been done elsewhere.
-    kv_tokens : int
-        KV tokens that it starts to decode with.
-    remaining : int
-        Decode iterations that are expected of it.
+    entry : Queued
+        How it will decode.
     """
 
     request: int
     tier: int
     due_s: float
     prompt_tokens: int
-    kv_tokens: int
-    remaining: int
+    entry: Queued
+
+
+JobOf = Callable[["FleetView", Desk, int], Job]
+"""``job(view, desk, request)``."""
 
 
 def arriving(view: FleetView, desk: Desk, request: int) -> Job:
     """A request that has to be processed from its prompt on."""
-    return _job(view, desk, request, view.prompt_tokens(request), view.prompt_tokens(request))
+    return _job(view, desk, request, view.prompt_tokens(request), 1)
 
 
 def prefilled(view: FleetView, desk: Desk, request: int) -> Job:
     """A request whose prompt is done and whose KV cache is elsewhere."""
-    return _job(view, desk, request, 0, view.prompt_tokens(request) - 1)
+    return _job(view, desk, request, 0, 0)
 
 
-def _job(view: FleetView, desk: Desk, request: int, prompt_tokens: int, kv_tokens: int) -> Job:
+def _job(view: FleetView, desk: Desk, request: int, prompt_tokens: int, emits: int) -> Job:
     tiers, label = desk.desks.tiers, view.label(request)
-    emitted = kv_tokens + 1 - view.input_tokens(request)
-    remaining = max(desk.lengths[label] - emitted, desk.desks.least_remaining)
+    entry = entry_of(view, request, emits, desk.lengths, desk.desks.least_remaining)
     due_s = view.arrival_s(request) + tiers.ttft_s[label]
-    return Job(request, tiers.of_class[label], due_s, prompt_tokens, kv_tokens, remaining)
+    return Job(request, tiers.of_class[label], due_s, prompt_tokens, entry)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,22 +67,34 @@ class Admission:
 
     A guest from a looser tier is judged with the host tier's time per token. Two rules are ours, since nothing is ever
     turned away: an empty server of a request's own tier takes it whatever the tests say (an objective that fails there
-    should not have been promised, says section 2.3), and a request that could not keep its first deadlines even on an
-    empty server is admitted without them, as soon as it does no harm.
+    should not have been promised, says section 2.3), and a request that could not keep its first deadlines on an empty
+    server any more is admitted without them, as soon as it does no harm.
 
     Parameters
     ----------
     peak : PeakRule
         How K_max is found, for test (c) and the test of the memory.
-    prefill : PrefillTime
-        When the first token is expected.
+    prefill : PrefillRule
+        When first tokens are expected.
     deadlines : tuple of DeadlineTest
         Tests (a) and (b), or fewer.
     """
 
     peak: PeakRule
-    prefill: PrefillTime
+    prefill: PrefillRule
     deadlines: tuple[DeadlineTest, ...]
+
+    def candidates(self, desk: Desk, tier: int, job: Job) -> Iterator[int]:
+        """Servers of a tier that may admit a job, in the order in which they are asked; no other would."""
+        return desk.screen.passing(desk.column(tier), job.entry.kv_tokens, job.prompt_tokens, job.due_s)
+
+    def judged(self, view: FleetView, desk: Desk, job: Job) -> Job:
+        """The job with the deadline that it is judged by: none when it is late on any empty server of its own tier."""
+        for host, pace in desk.alone(view, job.tier, self.prefill):
+            first_s = pace.after_s(view.now_s, job.prompt_tokens)
+            if self._in_time(Case(job.due_s, first_s, host, 1, job.entry.kv_tokens)):
+                return job
+        return job._replace(due_s=math.inf)
 
     def __call__(self, view: FleetView, desk: Desk, server: int, tier: int, job: Job) -> bool:
         """Whether `server`, of `tier`, takes `job`."""
@@ -90,22 +105,18 @@ class Admission:
         host = desk.host(view, server, tier)
         tick = view.clock(server)
         book.floor = self.peak.floor(book, tick, desk.shortest, least)
-        desk.room(view, server)
-        peak_tokens = self.peak(book, tick, job.remaining, least).tokens(job.kv_tokens)
+        if book.pace is None and job.prompt_tokens:
+            book.pace = self.prefill(host, book.count, book.committed_tokens)
+        desk.show(view, server)
+        peak_tokens = self.peak(book, tick, job.entry.remaining, least).tokens(job.entry.kv_tokens)
         if peak_tokens > host.largest_kv_tokens(book.count + 1):
             return False
-        if not self.deadlines:
-            return True
-        ahead = view.backlog_tokens(server) - view.prompt_in_flight(server)
-        free_s = view.iteration_end_s(server)
-        case = Case(job.due_s, free_s, host, book.count, ahead, job.prompt_tokens, peak_tokens)
-        return self._in_time(case) or self._is_lost(view, desk, server, job)
+        first_s = view.iteration_end_s(server)
+        if job.prompt_tokens:
+            ahead = view.backlog_tokens(server) - view.prompt_in_flight(server)
+            assert book.pace is not None
+            first_s = book.pace.after_s(first_s, ahead + job.prompt_tokens)
+        return self._in_time(Case(job.due_s, first_s, host, book.count + 1, peak_tokens))
 
     def _in_time(self, case: Case) -> bool:
-        first_s = self.prefill(case)
-        return all(test(case, first_s, self.prefill) for test in self.deadlines)
-
-    def _is_lost(self, view: FleetView, desk: Desk, server: int, job: Job) -> bool:
-        """Whether an empty server of its own tier would not keep the deadlines either, from now on."""
-        alone = desk.host(view, server, job.tier)
-        return not self._in_time(Case(job.due_s, view.now_s, alone, 0, 0, job.prompt_tokens, job.kv_tokens))
+        return all(test(case, self.prefill) for test in self.deadlines)

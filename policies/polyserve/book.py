@@ -3,12 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from policies.polyserve.deadlines import Pace
 from policies.polyserve.residents import Residents
 
 if TYPE_CHECKING:
     from orsched.engine.fleet_view import FleetView
+
+
+class Queued(NamedTuple):
+    """A request on a server that does not decode yet.
+
+    Parameters
+    ----------
+    kv_tokens : int
+        KV tokens that it starts to decode with.
+    remaining : int
+        Iterations from there.
+    committed_tokens : int
+        KV tokens at its expected end: its prompt and an average output.
+    """
+
+    kv_tokens: int
+    remaining: int
+    committed_tokens: int
 
 
 class Book:
@@ -18,21 +37,31 @@ class Book:
     ----------
     residents : Residents
         Those that decode.
-    queued : list of (int, int, int)
-        Those that do not decode yet, by expected decode iterations, the fewest first: (iterations, requests, KV tokens
-        that they start to decode with, together).
-    count : int
-        All of them.
     queued_tokens : int
-        KV tokens that the queued start to decode with, together.
+        KV tokens that the others start to decode with, together.
+    committed_tokens : int
+        KV tokens of all requests together, each at its expected end: prompts and average outputs.
     in_system, evictions : int
         The server's own counts when it was looked at last; `in_system` includes those sent there since.
     floor : int, optional
         What the KV tokens will at least peak at with one more request, its prompt left out, for as long as nobody
         leaves; None when not known.
+    pace : Pace, optional
+        How fast prompts get on, until a request comes or leaves; None when not known.
     """
 
-    __slots__ = ("_known", "count", "evictions", "floor", "in_system", "queued", "queued_tokens", "residents")
+    __slots__ = (
+        "_groups",
+        "_known",
+        "_queue",
+        "committed_tokens",
+        "evictions",
+        "floor",
+        "in_system",
+        "pace",
+        "queued_tokens",
+        "residents",
+    )
 
     def __init__(self) -> None:
         self.forget()
@@ -41,12 +70,30 @@ class Book:
         """Know nothing, as at first."""
         self.residents = Residents()
         self._known: dict[int, tuple[int, int]] = {}
-        self.queued: list[tuple[int, int, int]] = []
+        self._queue: dict[int, Queued] = {}
+        self._groups: dict[int, list[int]] = {}
         self.queued_tokens = 0
-        self.count = 0
-        self.in_system = 0
+        self.committed_tokens = 0
+        self.in_system = -1
         self.evictions = 0
         self.floor: int | None = None
+        self.pace: Pace | None = None
+
+    @property
+    def count(self) -> int:
+        """Requests in the book."""
+        return len(self._known) + len(self._queue)
+
+    def send(self, request: int, entry: Queued) -> None:
+        """Note that a request is on its way to the server."""
+        self.in_system += 1
+        self._put(request, entry)
+        self.pace = None
+
+    @property
+    def queued(self) -> list[tuple[int, int, int]]:
+        """Those who do not decode yet, by expected iterations, the fewest first: (iterations, requests, KV tokens)."""
+        return sorted((remaining, count, tokens) for remaining, (count, tokens) in self._groups.items())
 
     def catch_up(self, view: FleetView, server: int, lengths: Sequence[int], least_remaining: int) -> None:
         """Make it true now.
@@ -63,56 +110,66 @@ class Book:
             Iterations that a request is expected to go on at least.
         """
         self._follow_residents(view, server, lengths)
-        groups: dict[int, list[int]] = {}
-        count = 0
-        for request in view.waiting(server):
-            count += 1
-            _queue(groups, view, request, lengths, least_remaining, 1)
-        for request in view.prefilling(server):
-            count += 1
-            _queue(groups, view, request, lengths, least_remaining, 1)
-        if view.in_system(server) > len(self.residents) + count:
-            for request in view.coming(server):
-                count += 1
-                _queue(groups, view, request, lengths, least_remaining, 0)
-        self.queued = sorted((r, n, tokens) for r, (n, tokens) in groups.items())
-        self.queued_tokens = sum(tokens for _, _, tokens in self.queued)
-        self.count = len(self.residents) + count
         self.in_system = view.in_system(server)
-        self.evictions = view.evictions(server)
+        if self.count != self.in_system or self.evictions != view.evictions(server):
+            self.evictions = view.evictions(server)
+            for request in list(self._queue):
+                self._take(request)
+            for request in (*view.waiting(server), *view.prefilling(server)):
+                self._put(request, entry_of(view, request, 1, lengths, least_remaining))
+            for request in view.coming(server):
+                self._put(request, entry_of(view, request, 0, lengths, least_remaining))
 
     def _follow_residents(self, view: FleetView, server: int, lengths: Sequence[int]) -> None:
         contexts, known, residents = view.contexts(server), self._known, self.residents
         joined = []
-        for request in reversed(contexts):  # type: ignore[call-overload]  # it is a dict: in order of joining
+        for request in reversed(contexts):
             found = known.get(request)
             if found is not None and found[0] == contexts[request]:
                 break
             joined.append(request)
         for request in joined:
             if request in known:
-                residents.leave(request, *known.pop(request))
+                self._forget_resident(request)
         if len(known) + len(joined) > len(contexts):
             for request in known.keys() - contexts.keys():
-                residents.leave(request, *known.pop(request))
+                self._forget_resident(request)
         for request in reversed(joined):
+            self._take(request)
             base = contexts[request]
             due = lengths[view.label(request)] + view.input_tokens(request) - 1 - base
             known[request] = base, due
             residents.join(request, base, due)
+            self.committed_tokens += base + due + 1
+
+    def _forget_resident(self, request: int) -> None:
+        base, due = self._known.pop(request)
+        self.residents.leave(request, base, due)
+        self.committed_tokens -= base + due + 1
+
+    def _put(self, request: int, entry: Queued) -> None:
+        self._queue[request] = entry
+        group = self._groups.setdefault(entry.remaining, [0, 0])
+        group[0] += 1
+        group[1] += entry.kv_tokens
+        self.queued_tokens += entry.kv_tokens
+        self.committed_tokens += entry.committed_tokens
+
+    def _take(self, request: int) -> None:
+        entry = self._queue.pop(request, None)
+        if entry is None:
+            return
+        group = self._groups[entry.remaining]
+        group[0] -= 1
+        group[1] -= entry.kv_tokens
+        if not group[0]:
+            del self._groups[entry.remaining]
+        self.queued_tokens -= entry.kv_tokens
+        self.committed_tokens -= entry.committed_tokens
 
 
-def _queue(
-    groups: dict[int, list[int]],
-    view: FleetView,
-    request: int,
-    lengths: Sequence[int],
-    least_remaining: int,
-    emits: int,
-) -> None:
-    """Count a request that is going to decode; `emits`: tokens that it emits before it does."""
-    tokens = view.prompt_tokens(request) + emits - 1
-    remaining = lengths[view.label(request)] - (tokens + 1 - view.input_tokens(request))
-    group = groups.setdefault(max(remaining, least_remaining), [0, 0])
-    group[0] += 1
-    group[1] += tokens
+def entry_of(view: FleetView, request: int, emits: int, lengths: Sequence[int], least_remaining: int) -> Queued:
+    """What is expected of a request that is going to decode; it emits `emits` tokens before that."""
+    kv_tokens = view.prompt_tokens(request) + emits - 1
+    committed = view.input_tokens(request) + lengths[view.label(request)]
+    return Queued(kv_tokens, max(committed - kv_tokens - 1, least_remaining), committed)

@@ -104,25 +104,39 @@ class FixedChunks:
 def largest_within(function: Seconds, bound: float, low: int, high: int) -> int:
     """Largest whole number from `low` to `high` at which a function that never falls is at most `bound`.
 
-    ``low - 1`` when there is none. Linear interpolation alternates with halving, so that an affine function costs a
-    few evaluations and any other at most twice as many as halving alone.
+    ``low - 1`` when there is none. Each round draws a chord, then a tangent, and halves what is left if that was not
+    enough: an affine function costs four evaluations, a convex one a few more, none more than a few times halving alone.
     """
     if low > high or (at_low := function(low)) > bound:
         return low - 1
     if (at_high := function(high)) <= bound:
         return high
-    by_chord = True
     while high - low > 1:
-        middle = (low + high) // 2
-        if by_chord and at_high > at_low:
-            middle = low + int((bound - at_low) / (at_high - at_low) * (high - low))
-            middle = min(max(middle, low + 1), high - 1)
-        by_chord = not by_chord
-        value = function(middle)
-        if value <= bound:
-            low, at_low = middle, value
-            if function(low + 1) > bound:
+        width = high - low
+        steps = int((bound - at_low) / (at_high - at_low) * width)
+        if 0 < steps < width:
+            value = function(low + steps)
+            if value <= bound:
+                low, at_low = low + steps, value
+            else:
+                high, at_high = low + steps, value
+        if high - low > 1:
+            value = function(low + 1)
+            if value > bound:
                 return low
-        else:
-            high, at_high = middle, value
+            slope, low, at_low = value - at_low, low + 1, value
+            steps = int((bound - at_low) / slope) + 1 if slope > 0 else high - low
+            if steps < high - low:
+                value = function(low + steps)
+                if value <= bound:
+                    low, at_low = low + steps, value
+                else:
+                    high, at_high = low + steps, value
+        if 2 * (high - low) > width and high - low > 1:
+            middle = (low + high) // 2
+            value = function(middle)
+            if value <= bound:
+                low, at_low = middle, value
+            else:
+                high, at_high = middle, value
     return low

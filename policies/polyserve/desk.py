@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
 from sortedcontainers import SortedSet
 
-from orsched.catalogue import MOST_KV_TOKENS
 from orsched.engine.state import State
 from orsched.group import Role
-from policies.polyserve.book import Book
+from policies.polyserve.book import Book, Queued
 from policies.polyserve.chunking import ChunkRule
-from policies.polyserve.first_fit import FirstFit
+from policies.polyserve.deadlines import Pace, PrefillRule
 from policies.polyserve.host import Host
 from policies.polyserve.lengths import AverageLengths
+from policies.polyserve.screen import ANY, Screen
 from policies.polyserve.tiers import Tiers
 
 if TYPE_CHECKING:
     from orsched.engine.fleet_view import FleetView
-
-_ALWAYS = MOST_KV_TOKENS
-"""Room of a server that has to be asked."""
 
 _MEMO = "polyserve"
 
@@ -108,9 +107,11 @@ class Desk:
         self.lengths = desks.lengths(view)
         self.books = [Book() for _ in range(view.size)]
         self._hosts: dict[tuple[int, int], Host] = {}
+        self._alone: dict[int, list[tuple[Host, Pace]]] = {}
         self._kinds = [id(view.hardware(server)) for server in range(view.size)]
         self._seats = max(view.hardware(server).max_num_seqs for server in range(view.size))
-        self._orders = [FirstFit(view.size, self._seats + 1) for _ in range(tiers)]
+        self.screen = Screen(view.size)
+        self._columns: list[NDArray[np.int64] | None] = [None] * tiers
         self._tier_of: list[int | None] = [None] * view.size
         self._where: list[tuple[State, str | None, Role] | None] = [None] * view.size
         self.idle: SortedSet = SortedSet()
@@ -134,6 +135,16 @@ class Desk:
             self._hosts[key] = host
         return host
 
+    def alone(self, view: FleetView, tier: int, prefill: PrefillRule) -> list[tuple[Host, Pace]]:
+        """Each kind of server of the tiers' role, judged by a tier, and how fast it is without any other request."""
+        found = self._alone.get(tier)
+        if found is None:
+            kinds = {self._kinds[i]: i for i in range(view.size) if view.role(i) is self.desks.role}
+            hosts = [self.host(view, server, tier) for server in kinds.values()]
+            found = [(host, Pace(1, 0.0) if host.chunks is None else prefill(host, 0, 0)) for host in hosts]
+            self._alone[tier] = found
+        return found
+
     def learn(self, view: FleetView) -> None:
         """Ask for the average lengths again; when they are others, all books are out of date."""
         lengths = self.desks.lengths(view)
@@ -141,32 +152,38 @@ class Desk:
             self.lengths = lengths
             for server, book in enumerate(self.books):
                 book.forget()
-                self._rank(view, server)
+                self.show(view, server)
 
     @property
     def shortest(self) -> int:
         """Fewest decode iterations that are expected of any new request."""
         return max(min(self.lengths) - 1, self.desks.least_remaining)
 
+    def column(self, tier: int) -> NDArray[np.int64]:
+        """Serving servers of a tier, increasing."""
+        found = self._columns[tier]
+        if found is None:
+            found = self._columns[tier] = np.array(self.members[tier], dtype=np.int64)
+        return found
+
     def catch_up(self, view: FleetView) -> None:
         """Look at the servers that have changed."""
         changed = view.changed(_MEMO)
-        if not changed:
-            return
         for server in changed:
             where = (view.state(server), view.tier(server), view.role(server))
             if where != self._where[server]:
                 self._move(server, *where)
                 self._where[server] = where
-            tier = self._tier_of[server]
             count = view.in_system(server)
-            if tier is not None:
+            if self._tier_of[server] is not None:
                 book = self.books[server]
                 if count != book.in_system or view.evictions(server) != book.evictions:
-                    book.floor = None
+                    book.floor = book.pace = None
                     book.in_system = count
-                    self._rank(view, server)
-            elif where[0] is State.SERVING and where[2] is self.desks.role and where[1] is None:
+                    self.show(view, server)
+                ahead = view.backlog_tokens(server) - view.prompt_in_flight(server)
+                self.screen.queue(server, ahead, view.iteration_end_s(server))
+            elif where == (State.SERVING, None, self.desks.role):
                 if count:
                     self.idle.discard(server)
                 else:
@@ -177,8 +194,8 @@ class Desk:
         """A server has another state, tier or role."""
         known = self._tier_of[server]
         if known is not None:
-            self._orders[known].drop(server)
             self.members[known].discard(server)
+            self._columns[known] = None
         self._tier_of[server] = None
         self.idle.discard(server)
         self.off.discard(server)
@@ -195,34 +212,26 @@ class Desk:
         elif state is State.SERVING and tier is not None:
             self._tier_of[server] = tier
             self.members[tier].add(server)
-            self.books[server].in_system = -1
+            self._columns[tier] = None
 
-    def fitting(self, tier: int, kv_tokens: int) -> Iterator[int]:
-        """Yield the tier's servers that may have room for a request that starts to decode with `kv_tokens`, in order."""
-        return self._orders[tier].fitting(kv_tokens)
-
-    def room(self, view: FleetView, server: int) -> None:
-        """Note how much room a server has at most, now that its book says so."""
-        self._rank(view, server)
-
-    def sent(self, view: FleetView, server: int, kv_tokens: int, remaining: int) -> None:
-        """Note that a request has been sent to a server of a tier: what is held there at its peak is so much more."""
+    def sent(self, view: FleetView, server: int, request: int, entry: Queued) -> None:
+        """Note that a request has been sent to a server: what it will hold at its peak is so much more."""
         book = self.books[server]
-        if self._tier_of[server] is None:
-            return
-        book.in_system += 1
-        book.count += 1
+        book.send(request, entry)
         if book.floor is not None:
-            short = remaining < self.shortest
-            book.floor = None if short else book.floor + kv_tokens + self.desks.least_remaining
-        self._rank(view, server)
+            short = entry.remaining < self.shortest
+            book.floor = None if short else book.floor + entry.kv_tokens + self.desks.least_remaining
+        self.show(view, server)
 
-    def _rank(self, view: FleetView, server: int) -> None:
+    def show(self, view: FleetView, server: int) -> None:
+        """Put on the screen what a server's book says."""
         tier = self._tier_of[server]
         if tier is None:
             return
         book = self.books[server]
-        room = _ALWAYS
-        if book.floor is not None and book.in_system:
+        room, pace = ANY, book.pace
+        if not book.in_system:
+            pace = None
+        elif book.floor is not None:
             room = self.host(view, server, tier).largest_kv_tokens(book.count + 1) - book.floor
-        self._orders[tier].put(server, self.desks.rank(max(book.in_system, 0), self._seats), room)
+        self.screen.place(server, self.desks.rank(book.in_system, self._seats), room, pace)

@@ -75,15 +75,13 @@ class Ladder:
     def __call__(self, view: FleetView, request: int) -> int | Routing:
         """Route `request`."""
         desk = self.desks(view)
-        job = arriving(view, desk, request)
+        job = self.admits.judged(view, desk, arriving(view, desk, request))
         # Steps 1 and 2: the own tier, and those of `promotion`.
         server = admitting(view, desk, job, self.promotion, self.admits)
         if server is not None:
             return server
         # Steps 3 and 4: a claimed server, or the tier's queue.
         routing = self.claim(view, desk, job)
-        if routing.instance is not None:
-            desk.sent(view, routing.instance, job.kv_tokens, job.remaining)
         return routing
 
 
@@ -104,7 +102,7 @@ class DecodeLadder:
     def __call__(self, view: FleetView, request: int) -> int | None:
         """Place `request`."""
         desk = self.desks(view)
-        job = prefilled(view, desk, request)
+        job = self.admits.judged(view, desk, prefilled(view, desk, request))
         server = admitting(view, desk, job, self.promotion, self.admits)
         if server is None:
             desk.wanted.add(job.tier)
@@ -114,8 +112,8 @@ class DecodeLadder:
 def admitting(view: FleetView, desk: Desk, job: Job, promotion: Promotion, admits: Admission) -> int | None:
     """First server that admits `job`, which counts as sent there; None when all refuse."""
     for tier in promotion(job.tier):
-        for server in desk.fitting(tier, job.kv_tokens):
+        for server in admits.candidates(desk, tier, job):
             if admits(view, desk, server, tier, job):
-                desk.sent(view, server, job.kv_tokens, job.remaining)
+                desk.sent(view, server, job.request, job.entry)
                 return server
     return None

@@ -11,7 +11,7 @@ from orsched.checks import check_is, check_number, check_whole
 from orsched.errors import InputError
 from orsched.workloads import Workload
 from policies.polyserve.chunking import ChunkRule, DynamicChunks, FixedChunks
-from policies.polyserve.deadlines import ChunkedPrefill, DeadlineTest, NoPrefill, PrefillTime, first_token, second_token
+from policies.polyserve.deadlines import ChunkedPrefill, DeadlineTest, NoPrefill, PrefillRule, first_token, second_token
 from policies.polyserve.desk import Rank, least_loaded, most_loaded
 from policies.polyserve.ladder import (
     Promotion,
@@ -139,7 +139,7 @@ class PolyServeSettings:
         return PEAKS[self.k_max]
 
     @property
-    def prefill(self) -> PrefillTime:
+    def prefill(self) -> PrefillRule:
         """When first tokens are expected."""
         return ChunkedPrefill() if self.prefill_term else NoPrefill()
 

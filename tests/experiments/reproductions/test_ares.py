@@ -1,7 +1,9 @@
 """The ARES experiments: setting, measures, verdicts, and the command."""
 
 import json
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -26,6 +28,7 @@ from experiments.reproductions.ares.setting import (
 from experiments.reproductions.ares.tasks import AresTask, ErrorTask, mean_absolute_error
 from experiments.reproductions.verdict import Outcome
 from orsched import Workload, hardware, simulate
+from orsched.estimate import estimate
 from orsched.policy import Information
 from policies.predictors.flat import Flat
 from policies.predictors.oracle import Oracle
@@ -178,3 +181,31 @@ def test_quick_sweeps_are_full_ones_made_small():
         assert sweep.fleet == full[sweep.name].fleet == fleet_of(TIGHT)
     assert main(["reproduce", "ares", "--seed", "-1"]) == 2
     assert get_reproduction("ares").name == "ares"
+
+
+PAGE = Path(__file__).parents[3] / "docs" / "reproductions" / "ares.md"
+
+
+def test_the_committed_page_is_what_the_command_writes():
+    """Claim: simulating a cell again gives the row on the page; the page has every cell and as many verdicts as it
+    says; its figure is a small PNG beside it."""
+    page = PAGE.read_text(encoding="utf-8")
+    sweep = sweeps(False)[0]
+    task = AresTask(sweep, 0.7, "none", 0)
+    rows = task.compute()["rows"]
+    found = [
+        estimate([factor * row[metric] for row in rows])
+        for metric, factor in (("tpot_p50_s", 1000), ("tpot_p99_s", 1000), ("attainment", 100), ("preemptions", 1))
+    ]
+    section = page.split("(`in-turn`)\n", 1)[1].split("\n### ", 1)[0]
+    assert f"| 0.7 | none | {found[0]} | {found[1]} |  | {found[2]} | {found[3]} | 0 ± 0 |" in section
+    for one in sweeps(False):
+        section = page.split(f"(`{one.name}`)\n", 1)[1].split("\n### ", 1)[0]
+        cells = [f"| {load:g} | {family} |" for load in one.loads for family in FAMILIES]
+        assert all(section.count(cell) == 1 for cell in cells)
+    verdicts = re.findall(r"\| (?:paper|reported) \|.*\| (reproduced|not reproduced|not comparable) \|", page)
+    counts = ", ".join(f"{verdicts.count(outcome.value)} {outcome.value}" for outcome in Outcome)
+    assert f"\n{counts}, of {len(verdicts)}.\n" in page
+    figure = PAGE.with_suffix(".png").read_bytes()
+    assert figure.startswith(b"\x89PNG")
+    assert len(figure) < 150_000
