@@ -95,14 +95,14 @@ _PARTS = {
 }
 
 
-def only_instance(view: FleetView, request: int, /) -> int:
-    """Route to the one instance there is; a fleet of several needs a real router."""
+def only_instance(view: FleetView, request: int, /) -> int | None:
+    """Route to the one instance there is, when it serves; a fleet of several needs a real router."""
     if view.size != 1:
         raise InputError(
             f"the policy has no router but the fleet has {view.size} instances; "
             "give it one, for example policy.routed_by(policies.get_router('jsq'))"
         )
-    return 0
+    return 0 if view.members() else None
 
 
 def least_kv_decoder(view: FleetView, request: int, /) -> int | None:

@@ -69,7 +69,7 @@ class Run:
         What each holds.
     on_s : ndarray of float64, shape (instances,)
         Time for which each was switched on, starting and draining included, from the first arrival to the last
-        completion; seconds.
+        completion or arrival, whichever is later; seconds.
     energy_j : ndarray of float64, shape (instances,), optional
         Energy of each instance for the time it was on, idle time included, joules; None when some hardware has no
         power law.
@@ -125,7 +125,7 @@ class Run:
         totals = [instance.stream.integrals for instance in cluster.instances]
         completion_s = np.array(requests.completion_s)
         first_s = float(workload.arrival_s[0])
-        last_s = first_s if np.isnan(completion_s).all() else float(np.nanmax(completion_s))
+        last_s = float(np.fmax(np.fmax.reduce(completion_s), workload.arrival_s[-1]))
         on_s = cluster.lifecycle.on_s(first_s, last_s)
         return cls(
             policy=policy.name,
@@ -187,8 +187,8 @@ class Run:
 
     @property
     def makespan_s(self) -> float:
-        """First arrival to last completion."""
-        return float(np.nanmax(self.completion_s) - self.arrival_s[0])
+        """First arrival to last completion; 0 when nothing has completed."""
+        return float(np.fmax(np.fmax.reduce(self.completion_s), self.arrival_s[0]) - self.arrival_s[0])
 
     def summary(self) -> str:
         """The run in a few lines: who served what, and the main metrics with their units."""

@@ -132,7 +132,11 @@ def build_run(header: dict[str, Any], columns: Columns) -> Run:
         raise InputError(f"header fields {list(arrays)} differ in length")
     _check_requests(columns, sizes.pop())
     if version < 3:
-        arrays["on_s"] = np.full_like(arrays["busy_s"], np.nanmax(columns["completion_s"]) - columns["arrival_s"][0])
+        last_s = np.fmax(np.fmax.reduce(columns["completion_s"]), columns["arrival_s"][-1])
+        arrays["on_s"] = np.full_like(arrays["busy_s"], last_s - columns["arrival_s"][0])
+    idle = arrays["busy_s"] > arrays["on_s"] * (1 + 1e-6)
+    if version >= 3 and idle.any():
+        raise InputError(f"header field 'on_s': instance {int(np.argmax(idle))} was busy for longer than it was on")
     values: dict[str, Any] = {name: found[name] for name in TEXTS} | arrays | columns
     return Run(**values)
 
@@ -174,6 +178,8 @@ def _check_requests(columns: Columns, instances: int) -> None:
         raise InputError("a run needs at least one request")
     for name, least in _LEAST.items():
         _refuse(name, columns[name], columns[name] < least, f"must be >= {least}")
+    rejected, completed = columns["rejected"], ~np.isnan(columns["completion_s"])
+    _refuse("rejected", rejected, (rejected > 1) | ((rejected == 1) & completed), "must be 0, or 1 and not completed")
     beyond = columns["instance"] >= instances
     _refuse("instance", columns["instance"], beyond, f"there are {instances} instances")
     arrival = columns["arrival_s"]

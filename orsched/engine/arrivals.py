@@ -46,7 +46,7 @@ class Arrivals:
                 member.closed = True
         for instance in touched:
             if instance is not None:
-                instance.stream.on_arrival(now_s)
+                self._wake(instance, now_s)
         if following == last:
             for other in self._cluster.instances:
                 if other not in touched:
@@ -55,6 +55,14 @@ class Arrivals:
             for idle in self._cluster.instances:
                 if not idle.stream.busy:
                     idle.check_integrity()
+
+    def _wake(self, instance: Instance, now_s: float) -> None:
+        """Tell an instance; one that is the whole fleet and idle need not go through the calendar."""
+        stream = instance.stream
+        if self._cluster.alone and not stream.busy:
+            stream.resume(now_s)
+        else:
+            stream.on_arrival(now_s)
 
     def _book(self, time_s: float) -> None:
         self._cluster.calendar.next_arrival_s = time_s

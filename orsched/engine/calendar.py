@@ -23,9 +23,11 @@ class Calendar:
         When the last event from outside happened; minus infinity before the first.
     bookings : int
         Appointments booked so far: whoever runs ahead looks again when it changes.
+    waiting : int
+        Appointments that are booked and have neither happened nor become void.
     """
 
-    __slots__ = ("_env", "_outside", "bookings", "last_outside_s", "next_arrival_s")
+    __slots__ = ("_env", "_outside", "bookings", "last_outside_s", "next_arrival_s", "waiting")
 
     def __init__(self) -> None:
         self._env = simpy.Environment()
@@ -33,6 +35,7 @@ class Calendar:
         self.next_arrival_s = math.inf
         self.last_outside_s = -math.inf
         self.bookings = 0
+        self.waiting = 0
 
     def appointment(self, callback: Callable[[float], None], rank: int = 0) -> Appointment:
         """An appointment that calls ``callback(time_s)``; book it to make it happen.
@@ -106,16 +109,22 @@ class Appointment(Event):
         self.pending = True
         self.time_s = time_s
         self.callbacks = self._calls
-        self._calendar.bookings += 1
+        calendar = self._calendar
+        calendar.bookings += 1
+        calendar.waiting += 1
         delay = time_s - self.env.now
         self.env.schedule(self, self._priority, delay if delay > 0 else 0.0)
 
     def void(self) -> None:
         """Let nothing happen when its time comes."""
         self._callback = _nothing
+        self._calendar.waiting -= self.pending
+        self.pending = False
 
     def _happen(self, _: Event) -> None:
-        self.pending = False
+        if self.pending:
+            self.pending = False
+            self._calendar.waiting -= 1
         self._callback(self.time_s)
 
 
@@ -129,10 +138,9 @@ class OutsideAppointment(Appointment):
         self._calendar.expect(time_s)
         Appointment.book(self, time_s)
 
-    def _happen(self, _: Event) -> None:
+    def _happen(self, event: Event) -> None:
         self._calendar.happened(self.time_s)
-        self.pending = False
-        self._callback(self.time_s)
+        Appointment._happen(self, event)
 
 
 def _nothing(time_s: float) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from orsched.checks import is_whole
 from orsched.engine.actions import Action, Assign, Migrate, Start, Stop
 from orsched.engine.dispatch import Dispatch
 from orsched.engine.fleet_view import FleetView
@@ -17,7 +19,7 @@ from orsched.engine.state import State
 from orsched.engine.transfers import Transfers, require_decoding
 from orsched.errors import InputError
 from orsched.fleet_log import NO_TIER, FleetEvent, FleetLog, FleetSamples, Kind
-from orsched.group import Role
+from orsched.group import MOST_INSTANCES, Role
 
 if TYPE_CHECKING:
     from orsched.engine.calendar import Calendar
@@ -53,6 +55,8 @@ class Cluster:
         Whether anybody cares when a request leaves an instance; once true it remains so.
     stirred : bool
         Whether an iteration that has just ended has something to tell the fleet.
+    ticking : int
+        Appointments in the calendar that are ticks.
     """
 
     __slots__ = (
@@ -67,6 +71,7 @@ class Cluster:
         "network",
         "requests",
         "stirred",
+        "ticking",
         "transfers",
         "view",
     )
@@ -86,6 +91,7 @@ class Cluster:
         self.alone = fleet.size == 1
         self.attentive = False
         self.stirred = False
+        self.ticking = 0
         self._events: list[FleetEvent] = []
         self.network = Network([group.link for group in groups], calendar)
         self.transfers = Transfers(self.network, fleet.migration, requests, policy.accept, self.note, self._freed)
@@ -116,10 +122,9 @@ class Cluster:
         self.lifecycle.rest(instance, now_s)
         self.dispatch.review(now_s)
 
-    def _freed(self, now_s: float) -> None:
+    def _freed(self, source: Instance, now_s: float) -> None:
         """A transfer has ended, and its source has room again."""
-        for instance in self.instances if self.view.in_state(State.DRAINING) else ():
-            self.lifecycle.rest(instance, now_s)
+        self.lifecycle.rest(source, now_s)
         self.dispatch.review(now_s)
 
     def act(self, actions: Iterable[Action], now_s: float) -> None:
@@ -146,8 +151,8 @@ class Cluster:
 
     def _migrate(self, order: Migrate, now_s: float) -> None:
         target = self._instance(order.target, order)
-        if not 0 <= order.request < len(self.requests):
-            raise InputError(f"policy ordered {order!r}: there are {len(self.requests)} requests")
+        if not is_whole(order.request, 0, len(self.requests) - 1):
+            raise InputError(f"policy ordered {order!r}: there are {len(self.requests)} requests, numbered from 0")
         source = self.instances[self.requests.instance[order.request]]
         require_decoding(source, order.request, now_s)
         if target.state is not State.SERVING or target is source:
@@ -157,6 +162,8 @@ class Cluster:
 
     def _assign(self, order: Assign, now_s: float) -> None:
         instance = self._instance(order.instance, order)
+        if not isinstance(order.tier, str | None) or not isinstance(order.role, Role | None):
+            raise InputError(f"policy ordered {order!r}: a tier is a text or None, a role a Role or None")
         if instance.tier != order.tier:
             instance.tier = order.tier
             self.note("tier", instance.index, None, now_s, NO_TIER if order.tier is None else order.tier)
@@ -165,8 +172,11 @@ class Cluster:
             self.note("role", instance.index, None, now_s, str(order.role))
         self.regroup(instance)
 
-    def _instance(self, number: int, order: Action) -> Instance:
-        if not 0 <= number < len(self.instances):
+    def _instance(self, number: object, order: Action) -> Instance:
+        if not is_whole(number, 0, MOST_INSTANCES):
+            raise InputError(f"policy ordered {order!r}: an instance is a whole number >= 0")
+        assert isinstance(number, int)
+        if number >= len(self.instances):
             raise InputError(f"policy ordered {order!r}: there are {len(self.instances)} instances")
         return self.instances[number]
 
@@ -179,9 +189,11 @@ class Cluster:
             source.stream.call(now_s)
 
     def reject(self, request: int, now_s: float) -> None:
-        """Turn a request away for good."""
-        self.requests.rejected[request] = 1
-        self.requests.unfinished -= 1
+        """Turn a request away for good; what an instance that has died had served of it counts for nothing."""
+        requests = self.requests
+        requests.rejected[request] = 1
+        requests.first_scheduled_s[request] = requests.first_token_s[request] = math.nan
+        requests.unfinished -= 1
         self.note("rejected", None, request, now_s)
 
     def regroup(self, instance: Instance) -> None:

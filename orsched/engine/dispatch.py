@@ -36,7 +36,17 @@ class Dispatch:
         Where the policy places finished prompts.
     """
 
-    __slots__ = ("_cluster", "_pending", "_place", "_route", "_unplaced", "_view", "num_pending")
+    __slots__ = (
+        "_again",
+        "_cluster",
+        "_pending",
+        "_place",
+        "_reviewing",
+        "_route",
+        "_unplaced",
+        "_view",
+        "num_pending",
+    )
 
     def __init__(self, cluster: Cluster, route: Router, place: Placer) -> None:
         self._cluster = cluster
@@ -45,6 +55,7 @@ class Dispatch:
         self._place = place
         self._pending: dict[int, deque[int]] = {}
         self._unplaced: deque[int] = deque()
+        self._reviewing = self._again = False
         self.num_pending = 0
 
     @property
@@ -71,19 +82,34 @@ class Dispatch:
 
     def review(self, now_s: float) -> None:
         """Something has changed: ask again about the first of those that wait."""
+        if self._reviewing:
+            self._again = True
+            return
+        self._reviewing = self._again = True
+        while self._again:
+            self._again = False
+            self._review_unplaced(now_s)
+            for queue in list(self._pending.values()):
+                self._review_pending(queue, now_s)
+        self._reviewing = False
+
+    def _review_unplaced(self, now_s: float) -> None:
         instances, requests = self._cluster.instances, self._cluster.requests
-        unplaced = self._unplaced
-        while unplaced and self._ask_to_place(unplaced[0], instances[requests.instance[unplaced[0]]], now_s):
-            unplaced.popleft()
-        for queue in self._pending.values():
-            while queue:
-                decided, target = self._ask(queue[0], now_s)
-                if not decided:
-                    break
-                queue.popleft()
-                self.num_pending -= 1
-                if target is not None:
-                    target.stream.on_arrival(now_s)
+        while self._unplaced:
+            request = self._unplaced[0]
+            if not self._ask_to_place(request, instances[requests.instance[request]], now_s):
+                return
+            self._unplaced.popleft()
+
+    def _review_pending(self, queue: deque[int], now_s: float) -> None:
+        while queue:
+            decided, target = self._ask(queue[0], now_s)
+            if not decided:
+                return
+            queue.popleft()
+            self.num_pending -= 1
+            if target is not None:
+                target.stream.on_arrival(now_s)
 
     def forget(self, requests: Iterable[int]) -> None:
         """Take prompts that have lost their KV cache out of those to be placed."""
@@ -103,7 +129,7 @@ class Dispatch:
                 return True, None
         if answer is None:
             return False, None
-        instance = self._instance(answer, request)
+        instance = self._instance(answer, request, "router")
         if instance.role is Role.DECODE:
             raise InputError(f"router sent request {request} to instance {answer}, which only decodes")
         view.routed += 1
@@ -120,16 +146,16 @@ class Dispatch:
             source.dock.stay(request, now_s)
             source.stream.call(now_s)
         else:
-            cluster.transfers.hand_off(request, source, self._instance(answer, request), now_s)
+            cluster.transfers.hand_off(request, source, self._instance(answer, request, "placer"), now_s)
         return True
 
-    def _instance(self, number: object, request: int) -> Instance:
+    def _instance(self, number: object, request: int, who: str) -> Instance:
         instances = self._cluster.instances
         if number.__class__ is not int and (isinstance(number, bool) or not isinstance(number, int | np.integer)):
-            raise InputError(f"router returned {number!r} for request {request}: give the number of an instance")
+            raise InputError(f"{who} returned {number!r} for request {request}: give the number of an instance")
         if not 0 <= number < len(instances):
-            raise InputError(f"router sent request {request} to instance {number} of {len(instances)}")
+            raise InputError(f"{who} sent request {request} to instance {number} of {len(instances)}")
         instance = instances[number]
         if instance.state is not State.SERVING:
-            raise InputError(f"router sent request {request} to instance {number}, which is {instance.state}")
+            raise InputError(f"{who} sent request {request} to instance {number}, which is {instance.state}")
         return instance

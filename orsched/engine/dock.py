@@ -34,8 +34,8 @@ class Dock:
         Requests whose KV cache has arrived; they join at the next iteration.
     copying : set of int
         Requests that decode here while their KV cache is being copied away.
-    leaving : list of int
-        Those of them that stop at the end of the iteration in flight.
+    leaving : dict of int to float
+        Those of them that stop at the end of an iteration, and the time that it must end after.
     """
 
     __slots__ = ("_instance", "copying", "expected", "finished", "inbound", "landed", "leaving", "parked")
@@ -48,7 +48,7 @@ class Dock:
         self.expected: dict[int, int] = {}
         self.landed: list[tuple[int, Parked]] = []
         self.copying: set[int] = set()
-        self.leaving: list[int] = []
+        self.leaving: dict[int, float] = {}
 
     @property
     def in_use(self) -> bool:
@@ -59,6 +59,11 @@ class Dock:
     def holds_memory(self) -> bool:
         """Whether KV memory is held for requests that do not run."""
         return bool(self.parked or self.expected or self.landed)
+
+    @property
+    def empty(self) -> bool:
+        """Whether nobody is here or wants to come."""
+        return not (self.inbound or self.holds_memory)
 
     def park(self, request: int, tokens: int, cohort: int, now_s: float) -> None:
         """Let a request that was resident stand still; its blocks stay held."""

@@ -128,10 +128,9 @@ class Epoch:
         elapsed_s = time_s * (1 - CLOCK_SNAP) - self.start_s
         return self.curve.count_to_reach(self.kv_timed, self.seqs, self.steps, elapsed_s, SNAP)
 
-    @property
-    def snap_s(self) -> float:
-        """How much later than its end something may happen and still count as happening at it, seconds."""
-        return SNAP * (self.end_s - self.start_s) + CLOCK_SNAP * self.end_s
+    def slack_s(self, now_s: float) -> float:
+        """How far from `now_s` something may happen during it and still count as happening then, seconds."""
+        return SNAP * (self.end_s - self.start_s) + CLOCK_SNAP * now_s
 
     def steps_before(self, now_s: float) -> int:
         """Decode iterations that have ended before `now_s`; one that ends at `now_s` comes after."""
@@ -148,7 +147,7 @@ class Epoch:
         """
         if not self.in_flight or cohort not in self.cohorts:
             return 0
-        slack_s = SNAP * (self.end_s - self.start_s) + CLOCK_SNAP * now_s
+        slack_s = self.slack_s(now_s)
         return self.steps if self.end_s <= now_s + slack_s else self.steps_before(now_s + 2 * slack_s)
 
     def tokens_before(self, now_s: float) -> int:

@@ -33,6 +33,8 @@ class FaultEvents:
         self._cluster = cluster
         self._broken: dict[int, int] = {}
         self._slow: dict[int, list[float]] = {}
+        if not isinstance(faults, Sequence):
+            raise InputError(f"faults = {faults!r}: must be a sequence of faults")
         for fault in faults:
             if not isinstance(fault, Fault):
                 raise InputError(f"fault {fault!r}: must be an InstanceFault, a LinkFault or a StartUpFault")

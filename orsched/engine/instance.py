@@ -284,7 +284,7 @@ class Instance:
         return self._cached(request, self.stream.epoch.iterations_by, now_s)
 
     def _cached(self, request: int, iterations: Callable[[float, Cohort], int], now_s: float) -> int:
-        parked = self.dock.parked.get(request)
+        parked = self.dock.parked.get(request) or next((p for r, p in self.dock.landed if r == request), None)
         if parked is not None:
             return parked.tokens
         cohort = self.running[request]

@@ -22,13 +22,14 @@ class Lifecycle:
         The fleet.
     """
 
-    __slots__ = ("_cluster", "_failing", "_on_s", "_since_s", "_starts")
+    __slots__ = ("_before_death", "_cluster", "_failing", "_on", "_since_s", "_starts")
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
         size = len(cluster.instances)
         self._since_s = [0.0] * size
-        self._on_s = [0.0] * size
+        self._on: list[list[tuple[float, float]]] = [[] for _ in range(size)]
+        self._before_death = [State.SERVING] * size
         self._failing = [0] * size
         self._starts = [0] * size
 
@@ -36,6 +37,7 @@ class Lifecycle:
         """Switch an instance on; one that drains serves on, any other that is not off stays as it is."""
         if instance.state is State.DRAINING:
             self._become(instance, State.SERVING, "ready", now_s)
+            self._cluster.dispatch.review(now_s)
         elif instance.state is State.OFF:
             self._become(instance, State.STARTING, "start", now_s)
             self._starts[instance.index] += 1
@@ -64,44 +66,47 @@ class Lifecycle:
 
     def rest(self, instance: Instance, now_s: float) -> None:
         """Switch an instance off that drains and is empty."""
-        if instance.state is State.DRAINING and not instance.in_system and not instance.dock.holds_memory:
+        if instance.state is State.DRAINING and not instance.in_system and instance.dock.empty:
             self._become(instance, State.OFF, "off", now_s)
 
     def die(self, instance: Instance, now_s: float) -> bool:
         """Let an instance die, if it is on; whether it was."""
         if instance.state not in PAID:
             return False
+        self._before_death[instance.index] = instance.state
         self._become(instance, State.DEAD, "died", now_s)
         return True
 
     def repair(self, instance: Instance, now_s: float) -> None:
-        """Let a dead instance serve again."""
-        if instance.state is State.DEAD:
-            self._become(instance, State.SERVING, "repaired", now_s)
-            self._cluster.dispatch.review(now_s)
+        """Let a dead instance serve again; what was draining is off then, what was starting starts anew."""
+        if instance.state is not State.DEAD:
+            return
+        self._become(instance, State.SERVING, "repaired", now_s)
+        before = self._before_death[instance.index]
+        if before is not State.SERVING:
+            self._become(instance, State.OFF, "off", now_s)
+        if before is State.STARTING:
+            self.start(instance, now_s)
+        self._cluster.dispatch.review(now_s)
 
     def fail_starts(self, instance: Instance, attempts: int) -> None:
         """Let the next starts of an instance fail."""
         self._failing[instance.index] += attempts
 
     def on_s(self, first_s: float, last_s: float) -> list[float]:
-        """Seconds for which each instance was switched on between two times, the first before all changes."""
+        """Seconds for which each instance was switched on between two times."""
         found = []
         for instance in self._cluster.instances:
-            total, since = self._on_s[instance.index], self._since_s[instance.index]
+            spans = self._on[instance.index]
             if instance.state in PAID:
-                total += max(last_s - max(since, first_s), 0.0)
-            found.append(total)
+                spans = [*spans, (self._since_s[instance.index], last_s)]
+            found.append(sum(max(min(end, last_s) - max(start, first_s), 0.0) for start, end in spans))
         return found
-
-    def begin(self, first_s: float) -> None:
-        """Count from `first_s` on."""
-        self._since_s = [first_s] * len(self._since_s)
 
     def _become(self, instance: Instance, state: State, kind: Kind, now_s: float) -> None:
         was_on, is_on = instance.state in PAID, state in PAID
         if was_on and not is_on:
-            self._on_s[instance.index] += max(now_s - self._since_s[instance.index], 0.0)
+            self._on[instance.index].append((self._since_s[instance.index], now_s))
         elif is_on and not was_on:
             self._since_s[instance.index] = now_s
         instance.state = state

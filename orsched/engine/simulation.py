@@ -97,7 +97,6 @@ def simulate(
         instance.gaps = gaps
         instance.deadlines = late
     first_s = requests.arrival_s[0]
-    cluster.lifecycle.begin(first_s)
     Arrivals(cluster, check)
     FaultEvents(cluster, faults)
     if policy.control is not None and policy.control_every_s is not None:

@@ -75,7 +75,6 @@ class Stream:
         self._cluster = cluster
         self._alone = cluster.alone
         self.epoch = Epoch()
-        self._advancing = False
         self._wake = calendar.appointment(self._on_time, instance.index)
         self._shared_since_s = 0.0
         self._wakes = True
@@ -91,7 +90,6 @@ class Stream:
         """Plan from `now_s` on, running epochs for as long as nothing else can happen before they end."""
         calendar, epoch = self._calendar, self.epoch
         seen, next_s = calendar.bookings, calendar.next_s()
-        self._advancing = True
         while True:
             self._begin(now_s)
             if not epoch.in_flight:
@@ -108,12 +106,11 @@ class Stream:
                 break
             self._finish()
             now_s = end_s
-        self._advancing = False
 
     def on_arrival(self, now_s: float) -> None:
         """React to an arrival on this instance."""
         if not self.epoch.in_flight:
-            self.call(now_s)
+            self._book_earlier(now_s)
         elif self._wakes and self.epoch.steps > 1 and self._shorten(now_s):
             self._book(self.epoch.end_s)
 
@@ -125,23 +122,34 @@ class Stream:
     def call(self, now_s: float) -> None:
         """Plan again as soon as possible: now when idle, else at the end of the iteration in flight."""
         if not self.epoch.in_flight:
-            if self._alone and not self._advancing:
-                self.resume(now_s)
-            else:
-                self._book_earlier(now_s)
+            self._book_earlier(now_s)
         elif self.epoch.steps > 1 and self._shorten(now_s):
             self._book(self.epoch.end_s)
+
+    def call_after(self, now_s: float) -> None:
+        """Plan again at the end of the iteration that ends next after `now_s`, not of one that ends then.
+
+        For whoever asks at the end of an iteration elsewhere: see `Epoch.iterations_by`.
+        """
+        epoch = self.epoch
+        if epoch.in_flight and epoch.steps > 1:
+            steps, total_s = epoch.until(now_s + 2 * epoch.slack_s(now_s))
+            if steps < epoch.steps:
+                self._cut(steps, total_s)
+                self._book(epoch.end_s)
 
     def halt(self, now_s: float) -> None:
         """Stop in the middle of an iteration, which is lost; those that ended before count."""
         epoch = self.epoch
         if epoch.in_flight:
-            steps = epoch.steps_before(now_s)
+            steps, lost_since_s = epoch.steps_before(now_s), epoch.start_s
             if steps:
                 self._cut(steps, epoch.curve.total(epoch.kv_timed, epoch.seqs, steps))
                 self._finish()
+                lost_since_s = epoch.end_s
             else:
                 self._instance.ledger.shrink(epoch.blocks)
+            self.integrals.busy_s += max(now_s - lost_since_s, 0.0)
             epoch.in_flight = False
             epoch.end_s = now_s
         if self._wake.pending:
@@ -179,14 +187,17 @@ class Stream:
         if epoch.in_flight:
             if now_s < epoch.end_s:
                 return
-            outside_s, snap_s = self._calendar.next_outside_s(), epoch.snap_s
+            outside_s, snap_s = self._calendar.next_outside_s(), epoch.slack_s(epoch.end_s)
             if outside_s - epoch.end_s <= snap_s:
                 # Something arrives at this very boundary and comes first. The calendar rounds times, so step past it.
                 self._book(outside_s + snap_s)
                 return
-            self._advancing = True
             self._finish()
             now_s = max(epoch.end_s, self._calendar.last_outside_s)
+        elif self._calendar.next_outside_s() <= now_s * (1 + CLOCK_SNAP):
+            # The same for an instance that is woken by one of two events that rounding sets apart.
+            self._book(self._calendar.next_outside_s() + CLOCK_SNAP * now_s)
+            return
         self.resume(now_s)
 
     def _begin(self, now_s: float) -> None:
@@ -274,6 +285,8 @@ class Stream:
         if self._skews is not None:
             epoch.rank(self._skews)
         steps = plan.max_steps if plan.max_steps < self._epoch_limit else self._epoch_limit
+        if self._instance.dock.leaving:
+            steps = min(steps, 1)
         if steps < 1:
             raise PlanError(f"policy {self._policy_name!r} asked for {steps} iterations: max_steps must be >= 1")
         for cohort in epoch.cohorts:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from orsched.errors import PlanError
+from orsched.errors import InputError, PlanError
 from orsched.fleet_log import FleetSamples
 
 if TYPE_CHECKING:
@@ -15,11 +15,13 @@ if TYPE_CHECKING:
     from orsched.policy import Controller
 
 MOST_VAIN_TICKS = 100_000
-"""Ticks in a row that may pass, after the last arrival, without anything else happening in the fleet."""
+"""Ticks in a row that may pass while nothing but ticks is to come."""
 
 
 class Ticks:
     """Calls ``tick(time_s)`` every `period_s` seconds from `first_s` on, for as long as requests are unfinished.
+
+    When nothing is to come but ticks, and these have changed nothing for `MOST_VAIN_TICKS` times, nothing ever will.
 
     Parameters
     ----------
@@ -31,7 +33,7 @@ class Ticks:
         What happens.
     """
 
-    __slots__ = ("_appointment", "_bookings", "_cluster", "_count", "_first_s", "_period_s", "_tick", "_vain")
+    __slots__ = ("_appointment", "_cluster", "_count", "_first_s", "_period_s", "_tick", "_vain")
 
     def __init__(self, cluster: Cluster, first_s: float, period_s: float, tick: Callable[[float], None]) -> None:
         self._cluster = cluster
@@ -39,24 +41,28 @@ class Ticks:
         self._period_s = period_s
         self._tick = tick
         self._count = 0
-        self._vain = self._bookings = 0
+        self._vain = 0
         self._appointment = cluster.calendar.outside_appointment(self._happen)
-        self._appointment.book(first_s)
+        self._book(first_s)
 
     def _happen(self, now_s: float) -> None:
         if not self._cluster.requests.unfinished:
             return
+        cluster = self._cluster
+        cluster.ticking -= 1
         self._tick(now_s)
-        bookings = self._cluster.calendar.bookings
-        self._vain = self._vain + 1 if bookings - self._bookings <= 1 else 0
-        self._bookings = bookings
+        self._vain = self._vain + 1 if cluster.calendar.waiting == cluster.ticking else 0
         if self._vain > MOST_VAIN_TICKS:
             raise PlanError(
                 f"t = {now_s:.6g} s: nothing has happened for {MOST_VAIN_TICKS} ticks of {self._period_s:g} s, and "
                 f"{self._cluster.requests.unfinished} requests are unfinished: {self._cluster.stranded()}"
             )
         self._count += 1
-        self._appointment.book(self._first_s + self._count * self._period_s)
+        self._book(self._first_s + self._count * self._period_s)
+
+    def _book(self, time_s: float) -> None:
+        self._cluster.ticking += 1
+        self._appointment.book(time_s)
 
 
 class Control:
@@ -79,7 +85,10 @@ class Control:
     def __call__(self, now_s: float) -> None:
         """Ask it, do what it orders, and look again at the requests that wait."""
         self._cluster.view.now_s = now_s
-        self._cluster.act(self._control(self._cluster.view), now_s)
+        orders = self._control(self._cluster.view)
+        if not isinstance(orders, Iterable):
+            raise InputError(f"the policy's control returned {orders!r}: it returns actions, an empty list for none")
+        self._cluster.act(orders, now_s)
         self._cluster.dispatch.review(now_s)
 
 

@@ -56,11 +56,11 @@ class Transfers:
         Whether a target takes a request now.
     report : Report
         Told what happens.
-    review : callable
-        ``review(time_s)``: told when an instance has got rid of a request.
+    freed : callable
+        ``freed(instance, time_s)``: told when an instance has got rid of a request.
     """
 
-    __slots__ = ("_accept", "_copy", "_network", "_report", "_requests", "_review", "under_way")
+    __slots__ = ("_accept", "_copy", "_freed", "_network", "_report", "_requests", "under_way")
 
     def __init__(
         self,
@@ -69,14 +69,14 @@ class Transfers:
         requests: Requests,
         accept: Accepter,
         report: Report,
-        review: Callable[[float], None],
+        freed: Callable[[Instance, float], None],
     ) -> None:
         self._network = network
         self._copy = copy
         self._requests = requests
         self._accept = accept
         self._report = report
-        self._review = review
+        self._freed = freed
         self.under_way: dict[int, Transfer] = {}
 
     def hand_off(self, request: int, source: Instance, target: Instance, now_s: float) -> None:
@@ -104,8 +104,9 @@ class Transfers:
         """Between two epochs of an instance: let requests stop, join, and start to come."""
         dock = instance.dock
         if dock.leaving:
-            leaving, dock.leaving = dock.leaving, []
-            for request in leaving:
+            slack_s = instance.stream.epoch.slack_s(now_s)
+            for request in [request for request, after_s in dock.leaving.items() if now_s - after_s > slack_s]:
+                del dock.leaving[request]
                 self._stop(self.under_way[request], now_s)
         if dock.landed:
             dock.land()
@@ -140,7 +141,9 @@ class Transfers:
         growth = min(self._copy.last_stage_tokens, self._requests.context_tokens - tokens) if decodes else 0
         transfer.target.dock.expect(request, tokens + min(max(growth, 0), transfer.target.dock.spare_tokens(tokens)))
         if decodes and self._copy.stages == 0:
-            self._ask_to_stop(transfer, now_s)
+            busy = source.stream.busy
+            source.dock.leaving[request] = now_s if busy else -math.inf
+            (source.stream.call_after if busy else source.stream.call)(now_s)
         else:
             self._send(transfer, tokens, now_s)
 
@@ -176,13 +179,10 @@ class Transfers:
         tokens = transfer.source.cached_before(transfer.request, now_s)
         few = tokens - transfer.copied <= self._copy.last_stage_tokens
         if few or transfer.stages >= self._copy.stages:
-            self._ask_to_stop(transfer, now_s)
+            transfer.source.dock.leaving[transfer.request] = -math.inf
+            transfer.source.stream.call(now_s)
         else:
             self._send(transfer, tokens, now_s)
-
-    def _ask_to_stop(self, transfer: Transfer, now_s: float) -> None:
-        transfer.source.dock.leaving.append(transfer.request)
-        transfer.source.stream.call(now_s)
 
     def _stop(self, transfer: Transfer, now_s: float) -> None:
         """The request stands still; send the rest."""
@@ -210,15 +210,14 @@ class Transfers:
         target.stream.call(now_s)
         source.changed()
         target.changed()
-        self._review(now_s)
+        self._freed(source, now_s)
 
     def give_up(self, request: int, now_s: float) -> None:
         """Stop the migration of a request that ends or loses its KV cache while it is still decoding."""
         transfer = self.under_way.pop(request)
         self._withdraw(transfer, now_s)
         transfer.source.dock.copying.discard(request)
-        if request in transfer.source.dock.leaving:
-            transfer.source.dock.leaving.remove(request)
+        transfer.source.dock.leaving.pop(request, None)
         self._report("migration-given-up", transfer.source.index, request, now_s, str(transfer.target.index))
 
     def _withdraw(self, transfer: Transfer, now_s: float) -> None:

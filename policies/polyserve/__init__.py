@@ -1,1 +1,1 @@
-"""PolyServe, and its variant for a fixed fleet."""
+"""PolyServe (arXiv 2507.17769), and its variant for a fixed fleet."""

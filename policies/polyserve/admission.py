@@ -1,4 +1,4 @@
-"""Admission: whether a server keeps all deadlines, its own and the new one's, with one more request (section 4.5, 4.6)."""
+"""Admission (PolyServe, sections 4.5 and 4.6): whether a server keeps all deadlines with one more request."""
 
 from __future__ import annotations
 
@@ -107,16 +107,16 @@ class Admission:
         book.floor = self.peak.floor(book, tick, desk.shortest, least)
         if book.pace is None and job.prompt_tokens:
             book.pace = self.prefill(host, book.count, book.committed_tokens)
-        desk.show(view, server)
         peak_tokens = self.peak(book, tick, job.entry.remaining, least).tokens(job.entry.kv_tokens)
-        if peak_tokens > host.largest_kv_tokens(book.count + 1):
-            return False
-        first_s = view.iteration_end_s(server)
-        if job.prompt_tokens:
-            ahead = view.backlog_tokens(server) - view.prompt_in_flight(server)
-            assert book.pace is not None
-            first_s = book.pace.after_s(first_s, ahead + job.prompt_tokens)
-        return self._in_time(Case(job.due_s, first_s, host, book.count + 1, peak_tokens))
+        if peak_tokens <= host.largest_kv_tokens(book.count + 1):
+            first_s = view.iteration_end_s(server)
+            if book.pace is not None and job.prompt_tokens:
+                ahead = view.backlog_tokens(server) - view.prompt_in_flight(server)
+                first_s = book.pace.after_s(first_s, ahead + job.prompt_tokens)
+            if self._in_time(Case(job.due_s, first_s, host, book.count + 1, peak_tokens)):
+                return True
+        desk.show(view, server)
+        return False
 
     def _in_time(self, case: Case) -> bool:
         return all(test(case, self.prefill) for test in self.deadlines)

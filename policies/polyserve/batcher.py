@@ -10,7 +10,7 @@ from orsched.group import Role
 from orsched.policy import Batcher
 from orsched.service import Batch
 from policies.parts.pressure import preempt_last
-from policies.polyserve.chunking import ChunkRule
+from policies.polyserve.chunking import ChunkRule, Seconds
 from policies.polyserve.tiers import Tiers
 
 if TYPE_CHECKING:
@@ -87,6 +87,8 @@ class TierBatches:
 class _Mixed:
     """The iteration as it fills up."""
 
+    __slots__ = ("_attention", "_kv_tokens", "_past", "_seqs", "_service", "prompt")
+
     def __init__(self, view: InstanceView) -> None:
         self.prompt = 0
         self._attention = 0.0
@@ -95,30 +97,22 @@ class _Mixed:
         self._kv_tokens = view.decoding_tokens()
         self._service = view.hardware.service
 
-    def after(self, past: int) -> _Next:
-        """Duration of the iteration by the tokens of one more chunk, of a prompt with `past` tokens cached."""
-        return _Next(self, past)
+    def after(self, past: int) -> Seconds:
+        """Duration, seconds, by the tokens of one more chunk, of a prompt with `past` tokens cached."""
+        prompt, attention, total_past = self.prompt, self._attention, self._past + past
+        seqs, kv_tokens, service_s = self._seqs, self._kv_tokens, self._service.iteration_s
+
+        def iteration_s(tokens: int) -> float:
+            worth = attention + tokens * (past + 0.5 * tokens)
+            return service_s(Batch(prompt + tokens, worth, total_past, seqs, kv_tokens))
+
+        return iteration_s
 
     def add(self, past: int, tokens: int) -> None:
         """Take a chunk in."""
         self.prompt += tokens
         self._attention += tokens * (past + 0.5 * tokens)
         self._past += past
-
-    def iteration_s(self, past: int, tokens: int) -> float:
-        """Duration with one more chunk, seconds."""
-        attention = self._attention + tokens * (past + 0.5 * tokens)
-        batch = Batch(self.prompt + tokens, attention, self._past + past, self._seqs, self._kv_tokens)
-        return self._service.iteration_s(batch)
-
-
-@dataclass(frozen=True, slots=True)
-class _Next:
-    mixed: _Mixed
-    past: int
-
-    def __call__(self, tokens: int) -> float:
-        return self.mixed.iteration_s(self.past, tokens)
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,8 @@ class Book:
     ----------
     residents : Residents
         Those that decode.
+    count : int
+        All of them and the others.
     queued_tokens : int
         KV tokens that the others start to decode with, together.
     committed_tokens : int
@@ -55,6 +57,7 @@ class Book:
         "_known",
         "_queue",
         "committed_tokens",
+        "count",
         "evictions",
         "floor",
         "in_system",
@@ -72,17 +75,13 @@ class Book:
         self._known: dict[int, tuple[int, int]] = {}
         self._queue: dict[int, Queued] = {}
         self._groups: dict[int, list[int]] = {}
+        self.count = 0
         self.queued_tokens = 0
         self.committed_tokens = 0
         self.in_system = -1
         self.evictions = 0
         self.floor: int | None = None
         self.pace: Pace | None = None
-
-    @property
-    def count(self) -> int:
-        """Requests in the book."""
-        return len(self._known) + len(self._queue)
 
     def send(self, request: int, entry: Queued) -> None:
         """Note that a request is on its way to the server."""
@@ -140,15 +139,18 @@ class Book:
             due = lengths[view.label(request)] + view.input_tokens(request) - 1 - base
             known[request] = base, due
             residents.join(request, base, due)
+            self.count += 1
             self.committed_tokens += base + due + 1
 
     def _forget_resident(self, request: int) -> None:
         base, due = self._known.pop(request)
         self.residents.leave(request, base, due)
+        self.count -= 1
         self.committed_tokens -= base + due + 1
 
     def _put(self, request: int, entry: Queued) -> None:
         self._queue[request] = entry
+        self.count += 1
         group = self._groups.setdefault(entry.remaining, [0, 0])
         group[0] += 1
         group[1] += entry.kv_tokens
@@ -159,6 +161,7 @@ class Book:
         entry = self._queue.pop(request, None)
         if entry is None:
             return
+        self.count -= 1
         group = self._groups[entry.remaining]
         group[0] -= 1
         group[1] -= entry.kv_tokens

@@ -105,7 +105,7 @@ def largest_within(function: Seconds, bound: float, low: int, high: int) -> int:
     """Largest whole number from `low` to `high` at which a function that never falls is at most `bound`.
 
     ``low - 1`` when there is none. Each round draws a chord, then a tangent, and halves what is left if that was not
-    enough: an affine function costs four evaluations, a convex one a few more, none more than a few times halving alone.
+    enough: an affine function costs four evaluations, a convex one a few more, none more than four times halving alone.
     """
     if low > high or (at_low := function(low)) > bound:
         return low - 1

@@ -42,8 +42,8 @@ class PrefillRule(Protocol):
 class ChunkedPrefill:
     """Continuous chunked-prefill prediction: the chunk that the server can keep up until the prompt is done.
 
-    It is the one that fits when all other requests of the server decode and all of them are as long as they are expected
-    to get, so no growth of theirs can make it smaller (ours; the paper's way of simulating it is not known to us).
+    It is the one that fits when all other requests of the server decode and all of them are as long as they are
+    expected to get, so no growth of theirs can make it smaller (ours; how the paper simulates it is not known to us).
     """
 
     def __call__(self, host: Host, seqs: int, committed_tokens: int, /) -> Pace:

@@ -152,6 +152,7 @@ class Desk:
             self.lengths = lengths
             for server, book in enumerate(self.books):
                 book.forget()
+                book.in_system = view.in_system(server)
                 self.show(view, server)
 
     @property

@@ -10,8 +10,8 @@ from policies.polyserve.chunking import ChunkRule, largest_within
 class Host:
     """Iteration times of one kind of server, judged by one tier's time per output token.
 
-    The profile ``T(B, K)`` of the paper is the instance's own service model: what the paper's profile was measured on is
-    not known to us. It is asked for the mean context (`Batch.longest_kv_tokens` left out).
+    The profile ``T(B, K)`` of the paper is the instance's own service model: what the paper's profile was measured on
+    is not known to us. It is asked for the mean context (`Batch.longest_kv_tokens` left out).
 
     Parameters
     ----------
@@ -39,8 +39,8 @@ class Host:
     def largest_kv_tokens(self, seqs: int) -> int:
         """Most KV tokens with which `seqs` requests decode in time; -1 when they do not in any case.
 
-        Test (c): ``T(B, K) <= TPOT``; the test of the memory; and, where prompts are cut to fit, that the least chunk fits
-        beside all but the newest request, so that whatever chunk is predicted can be kept up while prompts wait.
+        Test (c): ``T(B, K) <= TPOT``; the test of the memory; and, where prompts are cut to fit, that the least chunk
+        fits beside all but the newest request, so that no prompt has to stand still (ours).
         """
         found = self._largest.get(seqs)
         if found is None:

@@ -44,9 +44,9 @@ class PeakRule(Protocol):
 class ExactPeak:
     """Let every request grow by a token an iteration until its expected end, and take the largest sum.
 
-    ``K(t) = sum over r_j > t of (p_j + g_j + t)`` with ``r_j = max(L - g_j, r_min)``, for ``t`` in ``{0}`` and the ``r_j - 1``:
-    prompt ``p_j``, emitted ``g_j``, average length ``L`` (exact form of PolyServe's section 4.5, ours). It counts what is
-    resident after the iteration. Requests that do not decode yet are taken to begin now, as the new one is.
+    ``K(t) = sum over r_j > t of (p_j + g_j + t)`` with ``r_j = max(L - g_j, r_min)``, for ``t`` in ``{0}`` and the
+    ``r_j - 1``: prompt ``p_j``, emitted ``g_j``, average length ``L`` (exact form of PolyServe's section 4.5, ours). It
+    counts what is resident after the iteration. Requests that do not decode yet are taken to begin now, as the new one.
     """
 
     def __call__(self, book: Book, tick: int, remaining: int, least_remaining: int, /) -> Peak:
@@ -86,10 +86,10 @@ class ExactPeak:
     def floor(self, book: Book, tick: int, remaining: int, least_remaining: int, /) -> int:
         """Return the larger of two sums that only grow while nobody leaves.
 
-        All that is there now and `least_remaining` further iterations; and, for each resident that is due while everybody
-        who does not decode yet is still there, the peak at its end with what those start with and `least_remaining`
-        iterations of theirs. Until that end the second is a term of K_max less some growth. After it, that resident is
-        expected to go on for `least_remaining` iterations, and the first sum has grown beyond the second.
+        All that is there now and `least_remaining` further iterations; and, for each resident that is due while
+        everybody who does not decode yet is still there, the peak at its end with what those start with and
+        `least_remaining` iterations of theirs. Until that end the second is a term of K_max less some growth. After it,
+        that resident is expected to go on for `least_remaining` iterations, and the first sum has outgrown the second.
         """
         residents = book.residents
         first = residents.position(tick + least_remaining)

@@ -5,7 +5,7 @@ Built from descriptions of the paper at second hand, with its unknowns as settin
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from orsched.errors import InputError
 from orsched.fleet import Fleet
@@ -16,6 +16,7 @@ from policies.parts.token_budget import TokenBudget
 from policies.polyserve.admission import Admission
 from policies.polyserve.batcher import BatchesByRole, TierBatches
 from policies.polyserve.desk import Desks
+from policies.polyserve.fixed import FixedFleetSettings, polyserve_fixed
 from policies.polyserve.ladder import Claim, DecodeLadder, Ladder, keep
 from policies.polyserve.prefill_router import least_backlog
 from policies.polyserve.scaling import ClaimServers, ClaimWanted, LearnOnly, Release, ReleaseAndPowerOff
@@ -31,7 +32,7 @@ def polyserve(workload: Workload, fleet: Fleet, settings: PolyServeSettings) -> 
     """Build PolyServe, co-located or with prompts and decodes apart, as the roles of the fleet say.
 
     For a request of tier k (figure 5): 1. of tier k's servers that pass the tests, the most loaded; 2. only if all of
-    them refuse, the same in tighter tiers; 3. an idle server, claimed for tier k; 4. tier k's queue. Nothing is dropped.
+    them refuse, the same in tighter tiers; 3. an idle server, claimed for tier k; 4. the queue. Nothing is dropped.
 
     Parameters
     ----------
@@ -46,34 +47,48 @@ def polyserve(workload: Workload, fleet: Fleet, settings: PolyServeSettings) -> 
     Raises
     ------
     InputError
-        When a class has no objective, roles are mixed otherwise, a group's tier does not exist, there are fewer servers than
-        tiers, or servers belong to no tier and do not scale.
+        When a class has no objective, roles are mixed otherwise, a group's tier does not exist, there are fewer servers
+        than tiers, or servers belong to no tier and do not scale.
     """
     tiers = Tiers.of(workload.classes)
     role = _role_of_tiers(fleet)
     _require_servers(tiers, fleet, role, settings.scaling)
     chunks = settings.chunks if role is Role.MIXED else None
     desks = Desks(
-        tiers, role, settings.rank, settings.lengths(workload), chunks, settings.kv_test, settings.least_remaining_tokens
+        tiers,
+        role,
+        settings.rank,
+        settings.lengths(workload),
+        chunks,
+        settings.kv_test,
+        settings.least_remaining_tokens,
     )
-    control = _control(settings, desks)
-    batches = TierBatches(tiers, settings.chunks)
-    shared = {
-        "control": control,
-        "control_every_s": settings.check_every_s,
-        "information": Information.NONE if settings.average_length == "running" else Information.CLASS,
-        "settings": {"tiers_s": tiers.tpot_s, **asdict(settings)},
-    }
-    if role is Role.MIXED:
-        admits = Admission(settings.peak, settings.prefill, ARRIVAL_TESTS)
-        claim: Claim = (
-            ClaimServers(admits, settings.take_over, settings.starts_at_once) if settings.scaling else keep
-        )
-        return Policy("polyserve", batches, Ladder(desks, settings.tiers_tried, admits, claim), **shared)
+    parts = _co_located(settings, desks) if role is Role.MIXED else _disaggregated(settings, desks)
+    return replace(
+        parts,
+        control=_control(settings, desks),
+        control_every_s=settings.check_every_s,
+        information=Information.NONE if settings.average_length == "running" else Information.CLASS,
+        settings={"tiers_s": tiers.tpot_s, **asdict(settings)},
+    )
+
+
+def _co_located(settings: PolyServeSettings, desks: Desks) -> Policy:
+    """Prompts and decodes on the same servers: all tests at arrival, chunks beside decodes."""
+    admits = Admission(settings.peak, settings.prefill, ARRIVAL_TESTS)
+    claim: Claim = keep
+    if settings.scaling:
+        claim = ClaimServers(admits, settings.take_over, settings.starts_at_once)
+    router = Ladder(desks, settings.tiers_tried, admits, claim)
+    return Policy("polyserve", TierBatches(desks.tiers, settings.chunks), router)
+
+
+def _disaggregated(settings: PolyServeSettings, desks: Desks) -> Policy:
+    """Prompts on servers of their own; the ladder places what they have finished on the tiers' decode servers."""
     prompts = TokenBudget(settings.prefill_batch_tokens, min(MOST_PREFILLS, settings.prefill_batch_tokens))
+    batches = BatchesByRole(prompts, TierBatches(desks.tiers, settings.chunks))
     admits = Admission(settings.peak, settings.prefill, DECODE_TESTS[settings.decode_tests])
-    placer = DecodeLadder(desks, settings.tiers_tried, admits)
-    return Policy("polyserve", BatchesByRole(prompts, batches), least_backlog, placer, **shared)
+    return Policy("polyserve", batches, least_backlog, DecodeLadder(desks, settings.tiers_tried, admits))
 
 
 def _control(settings: PolyServeSettings, desks: Desks) -> Controller:
@@ -108,4 +123,10 @@ def _require_servers(tiers: Tiers, fleet: Fleet, role: Role, scaling: bool) -> N
 
 SYSTEMS = (
     System("polyserve", "PolyServe: tiers by TPOT, load gradient, promotion, scaling", PolyServeSettings, polyserve),
+    System(
+        "polyserve-fixed",
+        "PolyServe for a fixed fleet, in LMETRIC's words: fill each server up to the objectives",
+        FixedFleetSettings,
+        polyserve_fixed,
+    ),
 )

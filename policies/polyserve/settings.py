@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
@@ -35,8 +35,8 @@ class PolyServeSettings:
     Parameters
     ----------
     promotion : str
-        Whether requests go to tighter tiers: when their own has refused (``lazy``, the paper's), before that (``eager``),
-        or never (``none``).
+        Whether requests go to tighter tiers: when their own has refused (``lazy``, the paper's), before that
+        (``eager``), or never (``none``).
     promotion_order : str
         Which of several tighter tiers is tried first (third party: the tightest).
     order : str
@@ -50,8 +50,8 @@ class PolyServeSettings:
     k_max : str
         ``exact`` or ``cheap`` (third party).
     average_length : str
-        Average decode length: mean of the ``class`` or of the ``fleet`` in the workload that the policy is built for, or
-        the mean of what has completed so far, by class (``running``), which needs no information.
+        Average decode length: mean of the ``class`` or of the ``fleet`` in the workload that the policy is built for,
+        or the mean of what has completed so far, by class (``running``), which needs no information.
     first_length_tokens : int
         With ``running``: stands for the mean before anything has completed.
     least_remaining_tokens : int
@@ -101,17 +101,17 @@ class PolyServeSettings:
     prefill_batch_tokens: int = 8192
 
     def __post_init__(self) -> None:
-        choices: Mapping[str, Mapping[object, object]] = {
-            "promotion": {name: None for name, _ in PROMOTIONS},
-            "promotion_order": {name: None for _, name in PROMOTIONS},
+        choices: Mapping[str, Collection[str]] = {
+            "promotion": {name for name, _ in PROMOTIONS},
+            "promotion_order": {name for _, name in PROMOTIONS},
             "order": RANKS,
             "k_max": PEAKS,
-            "average_length": LENGTHS,
+            "average_length": (*KNOWN_LENGTHS, "running"),
             "decode_tests": DECODE_TESTS,
         }
         for field, known in choices.items():
             if getattr(self, field) not in known:
-                names = ", ".join(map(repr, known))
+                names = ", ".join(map(repr, sorted(known)))
                 raise InputError(f"PolyServeSettings.{field} = {getattr(self, field)!r}: must be one of {names}")
         for field in ("scaling", "kv_test", "prefill_term", "take_over", "power_off"):
             check_is(self, field, bool)
@@ -150,7 +150,13 @@ class PolyServeSettings:
 
     def lengths(self, workload: Workload) -> AverageLengths:
         """Where average decode lengths come from."""
-        return LENGTHS[self.average_length](workload, self.first_length_tokens)
+        if self.average_length == "running":
+            return RunningLengths(len(workload.classes), self.first_length_tokens)
+        return self.known_lengths(workload)
+
+    def known_lengths(self, workload: Workload) -> KnownLengths:
+        """Average decode lengths of a deployment that knows them."""
+        return KNOWN_LENGTHS[self.average_length](workload)
 
 
 PROMOTIONS: Mapping[tuple[str, str], Promotion] = MappingProxyType(
@@ -165,12 +171,8 @@ PROMOTIONS: Mapping[tuple[str, str], Promotion] = MappingProxyType(
 )
 RANKS: Mapping[str, Rank] = MappingProxyType({"most-loaded": most_loaded, "least-loaded": least_loaded})
 PEAKS: Mapping[str, PeakRule] = MappingProxyType({"exact": ExactPeak(), "cheap": CheapPeak()})
-LENGTHS: Mapping[str, Callable[[Workload, int], AverageLengths]] = MappingProxyType(
-    {
-        "class": lambda workload, first: KnownLengths.by_class(workload),
-        "fleet": lambda workload, first: KnownLengths.of_fleet(workload),
-        "running": lambda workload, first: RunningLengths(len(workload.classes), first),
-    }
+KNOWN_LENGTHS: Mapping[str, Callable[[Workload], KnownLengths]] = MappingProxyType(
+    {"class": KnownLengths.by_class, "fleet": KnownLengths.of_fleet}
 )
 DECODE_TESTS: Mapping[str, tuple[DeadlineTest, ...]] = MappingProxyType({"steady": (), "deadline": (second_token,)})
 ARRIVAL_TESTS: tuple[DeadlineTest, ...] = (first_token, second_token)

@@ -48,7 +48,9 @@ class Tiers:
         slos = []
         for kind in classes:
             if kind.slo is None:
-                raise InputError(f"class {kind.name!r} has no SLO: PolyServe bins requests by theirs, so each needs one")
+                raise InputError(
+                    f"class {kind.name!r} has no SLO: PolyServe bins requests by theirs, so each needs one"
+                )
             slos.append(kind.slo)
         tpots = tuple(sorted({slo.tpot_s for slo in slos}))
         of_class = tuple(tpots.index(slo.tpot_s) for slo in slos)
@@ -57,7 +59,8 @@ class Tiers:
             for k in range(len(tpots))
         )
         by_label: dict[str, int] = {}
-        for name, tier in [*zip((kind.name for kind in classes), of_class, strict=True), *zip(labels, range(len(labels)))]:
+        names = [kind.name for kind in classes]
+        for name, tier in zip((*names, *labels), (*of_class, *range(len(labels))), strict=True):
             if by_label.setdefault(name, tier) != tier:
                 raise InputError(f"two classes are called {name!r} and differ in TPOT: tiers need names of their own")
         return cls(tpots, labels, of_class, tuple(slo.ttft_s for slo in slos), by_label)

@@ -39,10 +39,10 @@ def make_run(n: int = 5, instances: int = 2, seed: int = 0) -> Run:
         iterations=rng.integers(0, 99, instances),
         kv_capacity_tokens=rng.integers(1, 99, instances),
         max_num_seqs=rng.integers(1, 9, instances),
-        rejected=rng.integers(0, 2, n),
+        rejected=np.zeros(n, dtype=np.int64),
         restarts=rng.integers(0, 3, n),
         migrations=rng.integers(0, 3, n),
-        on_s=rng.exponential(1, instances),
+        on_s=1e9 + rng.exponential(1, instances),
     )
 
 

@@ -29,7 +29,8 @@ def judged(results: Results) -> list[tuple[str, Judged]]:
 def _headline(results: Results) -> list[tuple[str, str, str]]:
     changes = [results.change(sweep, load, OURS) for sweep in results.sweeps for load in sweep.loads]
     least, most = (f"{percent(one)}%" for one in (max(changes, key=_mean), min(changes, key=_mean)))
-    ratios = [ratio for sweep in results.sweeps if (ratio := results.goodput_ratio(sweep, OURS)) is not None]
+    found = [results.goodput_ratio(sweep, OURS) for sweep in results.sweeps if results.reaches_limit(sweep)]
+    ratios = [ratio for ratio in found if ratio is not None]
     tpot = f"{least} to {most}, by load, device and hand-off"
     goodput = f"{min(ratios, key=_mean)} to {max(ratios, key=_mean)} times, by device and hand-off" if ratios else ""
     return [

@@ -18,7 +18,8 @@ RULES = (
     "- The paper's numbers on TPOT and goodput are *not comparable*: what they were measured on is not published in "
     "what we read, and ours shows that they depend on it. `ours` gives the range over our settings.\n"
     "- *P99 TPOT falls* is reproduced in a setting when the 95% interval of the relative change, paired by path, lies "
-    "below zero.\n"
+    "below zero. That is a direction, not the published size, and one test per setting without correction for their "
+    "number.\n"
     "- The change of the predictor's error is reproduced when it lies in our interval.\n"
     "- Everything else is *not reproduced*.\n\n"
     "`paper`: stated in the paper's abstract. `reported`: as third parties report it."
@@ -102,7 +103,8 @@ def _sweep(results: Results, sweep: Sweep) -> list[str]:
         ]
         parts += [
             f"Goodput: the largest rate at which {LEVEL:.0%} are within the objective, interpolated between the loads, "
-            f"at most {sweep.rate_per_s(sweep.loads[-1]):.3g}, the largest tried.",
+            f"at most {sweep.rate_per_s(sweep.loads[-1]):.3g}, the largest tried: paths that keep the level there "
+            "count with it, which draws ratios towards 1.",
             pipe_table(("rescheduling by", "goodput (1/s)", f"over {BASE}"), rows),
         ]
     return parts

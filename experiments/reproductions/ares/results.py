@@ -63,6 +63,10 @@ class Results:
             return None
         return estimate([ours / other for ours, other in zip(self.goodputs(sweep, family), base, strict=True)])
 
+    def reaches_limit(self, sweep: Sweep) -> bool:
+        """Whether some path misses the level without rescheduling: otherwise no rate tried tells goodputs apart."""
+        return min(self.goodputs(sweep, BASE)) < sweep.rate_per_s(sweep.loads[-1])
+
     def error(self, predictor: str) -> list[float]:
         """Mean absolute error by replication, tokens."""
         errors: list[float] = self.found[self.errors.identity][predictor]

@@ -197,10 +197,10 @@ def test_the_committed_page_is_what_the_command_writes():
         estimate([factor * row[metric] for row in rows])
         for metric, factor in (("tpot_p50_s", 1000), ("tpot_p99_s", 1000), ("attainment", 100), ("preemptions", 1))
     ]
-    section = page.split("(`in-turn`)\n", 1)[1].split("\n### ", 1)[0]
+    section = page.split("(`in-turn`)\n", 1)[1].split("\n#", 1)[0]
     assert f"| 0.7 | none | {found[0]} | {found[1]} |  | {found[2]} | {found[3]} | 0 ± 0 |" in section
     for one in sweeps(False):
-        section = page.split(f"(`{one.name}`)\n", 1)[1].split("\n### ", 1)[0]
+        section = page.split(f"(`{one.name}`)\n", 1)[1].split("\n#", 1)[0]
         cells = [f"| {load:g} | {family} |" for load in one.loads for family in FAMILIES]
         assert all(section.count(cell) == 1 for cell in cells)
     verdicts = re.findall(r"\| (?:paper|reported) \|.*\| (reproduced|not reproduced|not comparable) \|", page)
