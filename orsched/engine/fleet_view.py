@@ -132,6 +132,8 @@ class FleetView:
     def emitted_tokens(self, request: int) -> int:
         """Output tokens that `request` has emitted so far."""
         requests = self._requests
+        if requests.has_completed(request):
+            return requests.true_output_tokens()[request]
         instance = self._instances[requests.instance[request]]
         if instance.running.get(request) is None:
             return requests.prompt_target[request] - requests.input_tokens[request]

@@ -114,6 +114,10 @@ class Requests:
         """Output lengths; for the engine, never for a policy."""
         return self._output_tokens
 
+    def has_completed(self, request: int) -> bool:
+        """Whether `request` has emitted its last token."""
+        return not math.isnan(self.completion_s[request])
+
     def class_of(self, request: int) -> int:
         """The class the policy's classifier gives `request`."""
         if self._classify is None:

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from orsched.checks import check_whole, check_wholes
+from orsched.work import Ints
 from orsched.workloads import Workload
 
 if TYPE_CHECKING:
@@ -104,5 +103,5 @@ class _Seen:
         self._open = left
 
 
-def _rounded(tokens: np.ndarray) -> int:  # type: ignore[type-arg]
+def _rounded(tokens: Ints) -> int:
     return max(1, round(float(tokens.mean())))

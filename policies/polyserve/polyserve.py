@@ -52,7 +52,7 @@ def polyserve(workload: Workload, fleet: Fleet, settings: PolyServeSettings) -> 
     """
     tiers = Tiers.of(workload.classes)
     role = _role_of_tiers(fleet)
-    _require_servers(tiers, fleet, role, settings.scaling)
+    _require_servers(tiers, fleet, role, settings)
     chunks = settings.chunks if role is Role.MIXED else None
     desks = Desks(
         tiers,
@@ -108,13 +108,13 @@ def _role_of_tiers(fleet: Fleet) -> Role:
     raise InputError(f"PolyServe runs on mixed instances, or on prefill and decode ones: the fleet is {fleet.name!r}")
 
 
-def _require_servers(tiers: Tiers, fleet: Fleet, role: Role, scaling: bool) -> None:
+def _require_servers(tiers: Tiers, fleet: Fleet, role: Role, settings: PolyServeSettings) -> None:
     tiers.require_known(fleet)
     groups = [group for group in fleet.groups if group.role is role]
     servers = sum(group.size for group in groups)
-    if servers < len(tiers):
-        raise InputError(f"{servers} servers for {len(tiers)} tiers: PolyServe gives each tier servers of its own")
-    if not scaling:
+    if servers < len(tiers) and not (role is Role.MIXED and settings.take_over and settings.promotion != "none"):
+        raise InputError(f"fleet {fleet.name!r}: {servers} servers for {len(tiers)} tiers, which cannot share them")
+    if not settings.scaling:
         held = {tiers.by_label[group.tier] for group in groups if group.tier is not None and group.size > group.off}
         if any(group.tier is None for group in groups) or len(held) < len(tiers):
             names = ", ".join(map(repr, tiers.labels))

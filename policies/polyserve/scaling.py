@@ -22,7 +22,8 @@ class ClaimServers:
     admits : Admission
         Tests that a server taken from another tier has to pass; an idle one need not.
     takes_over : bool
-        Whether a tier without any server takes one from the tier that has most (a third party's rule).
+        Whether a tier without any server takes one from the tier that has most (a third party's rule). The last one of
+        a tier only if that is looser, so that its requests may follow, or if nothing runs there (ours).
     starts_at_once : int
         Most servers that may be starting for one tier (ours: who waits is asked about again and again).
     """
@@ -49,7 +50,7 @@ class ClaimServers:
         if not desk.members[holder]:
             return KEEP
         server = last_server(view, desk, holder)
-        if len(desk.members[holder]) < 2 and view.in_system(server):
+        if len(desk.members[holder]) < 2 and view.in_system(server) and holder < job.tier:
             return KEEP
         taken = self.admits(view, desk, server, job.tier, job)
         return Routing(server if taken else None, (Assign(server, label),))

@@ -190,20 +190,25 @@ def test_run_files_keep_energy_and_old_ones_have_none(tmp_path, ending):
     head, rest = path.read_text().split("\n", 1)
     header = json.loads(head.removeprefix("# orsched_run "))
 
-    def reload(**changes):
-        kept = {k: v for k, v in {**header, **changes}.items() if v != "drop"}
-        path.write_text(f"# orsched_run {json.dumps(kept)}\n{rest}")
+    def write(head, rows):
+        path.write_text(f"# orsched_run {json.dumps(head)}\n{rows}")
         return load_run(path)
 
-    assert reload(version=1, energy_j="drop").energy_j is None
+    def reload(**changes):
+        return write({k: v for k, v in {**header, **changes}.items() if v != "drop"}, rest)
+
+    old = {**header, "version": 1, "kv_capacity_tokens": 10_000, "max_num_seqs": 4}
+    del old["on_s"]
+    older = "\n".join(",".join(row.split(",")[:-3]) for row in rest.splitlines())
+    assert write({name: value for name, value in old.items() if name != "energy_j"}, older).energy_j is None
     for wrong in ([1.0], [1.0, -1.0], "much", [1.0, float("nan")]):
         with pytest.raises(InputError, match=r"energy_j|differ in length"):
             reload(energy_j=wrong)
-    for changes in ({"version": 1}, {"version": 1, "energy_j": None}):
+    for energy in (old["energy_j"], None):
         with pytest.raises(InputError, match="'energy_j' is unknown in version 1"):
-            reload(**changes)
-    for changes in ({"energy_j": "drop"}, {"version": 3}, {"version": True}):
-        with pytest.raises(InputError, match=r"energy_j|version 1 to 2"):
+            write(old | {"energy_j": energy}, older)
+    for changes in ({"energy_j": "drop"}, {"version": 4}, {"version": True}):
+        with pytest.raises(InputError, match=r"energy_j|version 1 to 3"):
             reload(**changes)
 
 
