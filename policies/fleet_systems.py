@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from orsched.errors import unknown_name
 from policies import ares, distserve, llumnix, mooncake, partitioned, routed, slo_admission, splitwise
+from policies.polyserve import polyserve
 from policies.system import System
 
 
@@ -28,7 +29,7 @@ def fleet_system_names() -> list[str]:
     return sorted(SYSTEMS)
 
 
-_HOMES = (ares, distserve, llumnix, mooncake, partitioned, routed, slo_admission, splitwise)
+_HOMES = (ares, distserve, llumnix, mooncake, partitioned, polyserve, routed, slo_admission, splitwise)
 """Modules that end in ``SYSTEMS = (System(...), ...)``."""
 
 SYSTEMS: Mapping[str, System] = MappingProxyType({system.name: system for home in _HOMES for system in home.SYSTEMS})

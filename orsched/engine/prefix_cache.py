@@ -18,7 +18,7 @@ class PrefixCache:
     many pin it. A block that nobody pins any more is *idle*: its memory counts as free, and it stays cached until all
     empty blocks are used and it is its turn: the least recently used first, and a block never before those that follow
     it. What is cached of a prompt is therefore always a prefix. When two requests have processed the same block, the
-    second gives its copy back and shares the first one's (as SGLang's radix cache does; vLLM keeps both).
+    second gives its copy back and shares the first one's (our choice).
 
     A preempted request's own blocks, those after its prefix blocks, are idle too, until it comes back for them: the
     cache stands in for `RetainedKV` and is asked in the same way. (There, blocks that hold nothing wait their turn in
@@ -108,11 +108,6 @@ class PrefixCache:
         """Ledger blocks that only a resident `request` pins: the last ones of those that it pins."""
         pinned = self._path(request)[: self._pinned[request]]
         return self._run * (len(pinned) - bisect_left(pinned, True, key=lambda block: self._pins[block] == 1))
-
-    def pinned_tokens_of(self, request: int) -> int:
-        """Tokens of a `request` that is not resident which others have pinned: they take no free block."""
-        path, pins = self._path(request), self._pins
-        return self._tokens * bisect_left(path, True, key=lambda block: not pins.get(block))
 
     def tokens_of(self, request: int, most: int, taken: int = 0) -> int:
         """Tokens of `request` cached once `taken` more blocks are taken, at most `most`: what it may `claim`.
@@ -204,10 +199,6 @@ class PrefixCache:
                 break
             blocks += held
         return blocks
-
-    def forget(self, request: int) -> None:
-        """Count the tail of a preempted `request` as empty: it will not come back here."""
-        self._empty += self._forget(request)
 
     def take(self, blocks: int) -> None:
         """Use up `blocks` free blocks that were booked in the ledger: empty ones first, then what is idle."""

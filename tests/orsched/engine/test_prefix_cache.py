@@ -236,7 +236,7 @@ def test_shared_blocks_are_booked_once():
     here = desk()
     here.admit(0, 0, 17, 0)
     assert here.ledger.used_blocks == 5
-    assert here.cache.tokens_of(1, 100) == here.cache.pinned_tokens_of(1) == 16
+    assert here.cache.tokens_of(1, 100) == 16
     here.admit(1, 16, 2, 0)
     assert here.ledger.used_blocks == 6
     assert here.resident_tokens == 16 + 1 + 2
@@ -245,7 +245,6 @@ def test_shared_blocks_are_booked_once():
     here.leave(1, kept=False)
     assert here.ledger.used_blocks == 0
     assert here.cache.tokens_of(1, 100) == 16
-    assert here.cache.pinned_tokens_of(1) == 0
     here.check()
 
 
@@ -301,10 +300,6 @@ def test_a_preempted_request_finds_its_own_blocks_behind_the_shared_ones():
     here.admit(0, 20, 1, 0)
     here.check()
     assert here.cache.tokens_of(1, 100) == 16
-    here.leave(0, kept=True)
-    here.cache.forget(0)
-    assert here.cache.tokens_of(0, 100) == 16
-    here.check()
 
 
 def test_blocks_must_divide():
