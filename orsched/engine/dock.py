@@ -144,6 +144,7 @@ class Dock:
                 return False
             self._turn_out(request, parked)
             return True
+        instance.arrived.append(request)
         store.take(request, tokens)
         if store.prefixes is not None:
             store.prefixes.publish(request, tokens)
@@ -159,6 +160,7 @@ class Dock:
 
     def _turn_out(self, request: int, parked: Parked) -> None:
         instance = self._instance
+        instance.arrived.append(request)
         instance.store.release(request, 0)
         instance.requests.prompt_target[request] = parked.tokens + 1
         instance.requeue(request)

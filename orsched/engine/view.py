@@ -29,8 +29,10 @@ class InstanceView:
     waiting : collection of int
         Waiting requests of class 0 in queue order (all of them, for a policy without classes).
     arrived : sequence of int
-        Every request that has arrived here so far, in order of arrival: a policy that remembers how many it has seen
-        finds the new ones without scanning the queue.
+        Every request that has come into sight here so far, in that order: a policy that remembers how many it has seen
+        finds the new ones without scanning the queue. One that was routed here begins to wait. One that has come with
+        its KV cache begins to decode, or to wait if it had to give its cache up. One that was parked here after its
+        prompt and goes on here comes again: it was out of sight, as is one that has left with its KV cache.
     prefilling : mapping of int to int
         Admitted requests whose prompt is partly processed -> tokens done, in order of admission.
     running : collection of int
