@@ -68,11 +68,11 @@ def _experiment(
     spec: Path | None, name: str | None, replications: int | None, seed: int | None, workers: int | None
 ) -> FleetExperiment:
     from experiments.fleet.spec import fleet_experiment
-    from experiments.fleet.spec_file import read_spec, ready_spec
+    from experiments.fleet.spec_file import SPECS, read_spec, ready_spec
 
     if spec is None:
         where = f"ready specification {name}"
-        table, label, folder = ready_spec(name or ""), name or "", Path()
+        table, label, folder = ready_spec(name or ""), name or "", Path(str(SPECS))
     else:
         where, table, label, folder = str(spec), read_spec(spec), spec.stem, spec.parent
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -43,12 +44,18 @@ class GroupTable(Part):
     tier: Text | None = None
     off: Annotated[int, Field(ge=0, le=MOST_INSTANCES)] = 0
     start_up_s: Seconds = 0.0
+    keeps_prefixes: bool | None = None
+    """Whether prompts share the KV of common prefixes; left out: as the hardware has it."""
     link: LinkTable = LinkTable()
 
     def group(self, folder: Path) -> Group:
         """What the engine takes; paths are relative to `folder`."""
         name = str(folder / self.hardware) if self.hardware.endswith(".toml") else self.hardware
-        return Group(hardware(name), self.size, Role(self.role), self.tier, self.off, self.start_up_s, self.link.link())
+        found = hardware(name)
+        if self.keeps_prefixes is not None:
+            keeps = found.keeps_preempted_kv or self.keeps_prefixes
+            found = replace(found, keeps_prefixes=self.keeps_prefixes, keeps_preempted_kv=keeps)
+        return Group(found, self.size, Role(self.role), self.tier, self.off, self.start_up_s, self.link.link())
 
 
 class MigrationTable(Part):
