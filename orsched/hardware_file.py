@@ -15,7 +15,7 @@ from orsched.devices import find_model
 from orsched.errors import InputError, unknown_name
 from orsched.service import Batch, PowerLaw, Scaling, ServiceModel
 from orsched.service.forms import service_model
-from orsched.toml_file import checked_toml, one_line
+from orsched.toml_file import checked_toml, one_line, toml_text
 
 MOST_BYTES = 8_000_000
 """Largest hardware file that is read."""
@@ -88,13 +88,7 @@ def read_hardware(path: Path) -> Hardware:
     InputError
         When it cannot be read, is too large, or breaks the schema.
     """
-    try:
-        if path.stat().st_size > MOST_BYTES:
-            raise InputError(f"{path}: {path.stat().st_size:,} bytes, a hardware file has at most {MOST_BYTES:,}")
-        text = path.read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read as a hardware file ({error})") from None
-    return hardware_from_toml(text, str(path))
+    return hardware_from_toml(toml_text(path, MOST_BYTES, "a hardware file"), str(path))
 
 
 def hardware_from_toml(text: str, where: str) -> Hardware:

@@ -162,6 +162,9 @@ class Policy:
         Which predicted number stands for the output length: `InstanceView.output_tokens`, queue keys and classes.
     settings : mapping
         Parameters and derived quantities (bins, thresholds) to print with results.
+    takes_transfers : bool
+        Whether `batch` has a meaning where requests come to an instance with their KV cache, or leave it with that. A
+        policy of which this is not so runs on mixed instances, and gives no orders to migrate.
 
     Raises
     ------
@@ -184,6 +187,7 @@ class Policy:
     predict: Predictor | None = None
     plans_with: Literal["point", "low", "high"] = "point"
     settings: Mapping[str, Any] = field(default_factory=dict)
+    takes_transfers: bool = True
 
     def __post_init__(self) -> None:
         check_is(self, "name", str)
@@ -206,12 +210,27 @@ class Policy:
         if self.predict is not None:
             check_has(self, "predict", A_PREDICTOR, "__call__", "name")
         check_is(self, "settings", Mapping)
+        check_is(self, "takes_transfers", bool)
         if self.plans_with not in ("point", "low", "high"):
             raise InputError(f"Policy.plans_with = {self.plans_with!r}: must be 'point', 'low' or 'high'")
         if (self.information is Information.PREDICTED) != (self.predict is not None):
             raise InputError(
                 f"policy {self.name!r} declares information {self.information.label!r} and "
                 f"{'a' if self.predict else 'no'} predictor: 'predicted' needs one, see policies.predictors"
+            )
+
+    def require_transfers(self, cause: str) -> None:
+        """Refuse `cause`, which moves requests with their KV cache, unless the batcher takes them.
+
+        Raises
+        ------
+        InputError
+            When it does not.
+        """
+        if not self.takes_transfers:
+            raise InputError(
+                f"{cause}: policy {self.name!r} cannot serve requests that come with their KV cache; "
+                "use groups of role 'mixed' without migrations, or another batcher"
             )
 
     def routed_by(self, router: Router) -> Policy:

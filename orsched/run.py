@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from orsched.objectives import Objectives
 from orsched.token_gaps import TokenGaps
 from orsched.work import Floats, Ints
 
@@ -80,6 +81,8 @@ class Run:
     lateness_s : ndarray of float64, optional
         How late each request's latest token came, as token i is due at ``arrival + TTFT + i TPOT``, seconds; at most 0
         if all were in time, infinite without a completion. None unless `simulate` was asked for it.
+    objectives : Objectives, optional
+        What the requests were to meet, with their classes; None when some request's class has no SLO.
     """
 
     policy: str
@@ -108,6 +111,7 @@ class Run:
     log: FleetLog | None = None
     token_gaps: TokenGaps | None = None
     lateness_s: Floats | None = None
+    objectives: Objectives | None = None
 
     @classmethod
     def collect(
@@ -154,6 +158,7 @@ class Run:
             log=cluster.log(samples),
             token_gaps=token_gaps,
             lateness_s=lateness_s,
+            objectives=Objectives.known(workload),
         )
 
     def __len__(self) -> int:

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from orsched.checks import shown
 from orsched.errors import InputError
+from orsched.objectives import Objectives
 from orsched.run import Run
 
 Columns = dict[str, NDArray[Any]]
@@ -33,6 +35,12 @@ REQUEST_COLUMNS = {
 }
 """One row per request: names, types, order. A time that never came is NaN."""
 
+OBJECTIVE_COLUMNS = {"class_id": "int64", "ttft_limit_s": "float64", "tpot_limit_s": "float64"}
+"""Class and limits of each request, in files whose header names ``classes``: those of runs with objectives."""
+
+LATENESS_COLUMN = {"lateness_s": "float64"}
+"""How late each request was, in files whose header has ``lateness``, true; infinite without a completion."""
+
 FLEET_COLUMNS = ("rejected", "restarts", "migrations")
 """Those that came with version 3; zero in files from before."""
 
@@ -53,10 +61,10 @@ OPTIONAL_COLUMNS = {"energy_j": "float64"}
 TEXTS = ("policy", "information", "workload", "fleet")
 COUNTS = ("kv_capacity_tokens", "max_num_seqs")
 """At least one for every instance; before version 3 one number for all."""
-NOT_KEPT = ("token_gaps", "log", "lateness_s")
+NOT_KEPT = ("token_gaps", "log")
 """What a file does not hold: the records of iterations and of the fleet."""
 
-_KEPT = {*REQUEST_COLUMNS, *INSTANCE_COLUMNS, *OPTIONAL_COLUMNS, *TEXTS}
+_KEPT = {*REQUEST_COLUMNS, *LATENESS_COLUMN, *INSTANCE_COLUMNS, *OPTIONAL_COLUMNS, *TEXTS, "objectives"}
 assert {f.name for f in fields(Run)} == _KEPT | set(NOT_KEPT)
 
 _LEAST = {"input_tokens": 1, "output_tokens": 1} | dict.fromkeys(("preemptions", "instance", *FLEET_COLUMNS), 0)
@@ -65,7 +73,15 @@ _LIFE = ("arrival_s", "first_scheduled_s", "first_token_s", "completion_s")
 
 def request_columns(run: Run) -> Columns:
     """Gather the columns of the requests, each of shape ``(n,)``."""
-    return {name: np.asarray(getattr(run, name), dtype=kind) for name, kind in REQUEST_COLUMNS.items()}
+    kinds = REQUEST_COLUMNS if run.lateness_s is None else REQUEST_COLUMNS | LATENESS_COLUMN
+    found: Columns = {name: np.asarray(getattr(run, name), dtype=kind) for name, kind in kinds.items()}
+    if (limits := run.objectives) is not None:
+        values = (limits.class_id, limits.ttft_s, limits.tpot_s)
+        found |= {
+            name: np.asarray(column, dtype=kind)
+            for (name, kind), column in zip(OBJECTIVE_COLUMNS.items(), values, strict=True)
+        }
+    return found
 
 
 def header_text(run: Run) -> str:
@@ -73,7 +89,10 @@ def header_text(run: Run) -> str:
     scalars = {name: getattr(run, name) for name in TEXTS}
     arrays = {name: getattr(run, name).tolist() for name in INSTANCE_COLUMNS}
     optional = {name: None if (v := getattr(run, name)) is None else v.tolist() for name in OPTIONAL_COLUMNS}
-    return json.dumps({"version": VERSION, **scalars, **arrays, **optional}, allow_nan=False)
+    more: dict[str, Any] = {} if run.objectives is None else {"classes": list(run.objectives.names)}
+    if run.lateness_s is not None:
+        more["lateness"] = True
+    return json.dumps({"version": VERSION, **scalars, **arrays, **optional, **more}, allow_nan=False)
 
 
 def read_header(text: str) -> dict[str, Any]:
@@ -96,7 +115,14 @@ def read_header(text: str) -> dict[str, Any]:
 
 def columns_of(header: dict[str, Any]) -> dict[str, str]:
     """Names and types of the columns of the requests that belong to a header."""
-    return {name: kind for name, kind in REQUEST_COLUMNS.items() if header["version"] >= 3 or name not in FLEET_COLUMNS}
+    if header["version"] < 3:
+        return {name: kind for name, kind in REQUEST_COLUMNS.items() if name not in FLEET_COLUMNS}
+    found = dict(REQUEST_COLUMNS)
+    if "lateness" in header:
+        found |= LATENESS_COLUMN
+    if "classes" in header:
+        found |= OBJECTIVE_COLUMNS
+    return found
 
 
 def build_run(header: dict[str, Any], columns: Columns) -> Run:
@@ -114,7 +140,7 @@ def build_run(header: dict[str, Any], columns: Columns) -> Run:
             _modern(version, found),
             columns | {name: np.zeros(len(columns["arrival_s"]), dtype=np.int64) for name in FLEET_COLUMNS},
         )
-    known = {*TEXTS, *INSTANCE_COLUMNS, *OPTIONAL_COLUMNS}
+    known = {*TEXTS, *INSTANCE_COLUMNS, *OPTIONAL_COLUMNS} | ({"classes", "lateness"} & found.keys())
     if found.keys() != known:
         raise InputError(f"header fields {sorted(found.keys() ^ known)} are missing or unknown")
     for name in TEXTS:
@@ -131,19 +157,39 @@ def build_run(header: dict[str, Any], columns: Columns) -> Run:
     if len(sizes) != 1:
         raise InputError(f"header fields {list(arrays)} differ in length")
     _check_requests(columns, sizes.pop())
+    objectives = _objectives(found["classes"], columns) if "classes" in found else None
+    if "lateness" in found:
+        _check_lateness(found["lateness"], columns)
     if version < 3:
         last_s = np.fmax(np.fmax.reduce(columns["completion_s"]), columns["arrival_s"][-1])
         arrays["on_s"] = np.full_like(arrays["busy_s"], last_s - columns["arrival_s"][0])
     idle = arrays["busy_s"] > arrays["on_s"] * (1 + 1e-6)
     if version >= 3 and idle.any():
         raise InputError(f"header field 'on_s': instance {int(np.argmax(idle))} was busy for longer than it was on")
-    values: dict[str, Any] = {name: found[name] for name in TEXTS} | arrays | columns
-    return Run(**values)
+    own = {name: column for name, column in columns.items() if name not in OBJECTIVE_COLUMNS}
+    values: dict[str, Any] = {name: found[name] for name in TEXTS} | arrays | own
+    return Run(**values, objectives=objectives)
+
+
+def _objectives(names: object, columns: Columns) -> Objectives:
+    """What the requests were to meet, from what was read."""
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise InputError(f"header field 'classes' = {shown(names)}: must be a list of names")
+    class_id, ttft_s, tpot_s = (columns[name] for name in OBJECTIVE_COLUMNS)
+    return Objectives(ttft_s, tpot_s, class_id, tuple(names))
+
+
+def _check_lateness(told: object, columns: Columns) -> None:
+    if told is not True:
+        raise InputError(f"header field 'lateness' = {shown(told)}: must be true, or left out")
+    late, completed = columns["lateness_s"], ~np.isnan(columns["completion_s"])
+    wrong = np.isnan(late) | np.isneginf(late) | (np.isposinf(late) == completed)
+    _refuse("lateness_s", late, wrong, "must be finite if the request completed, and infinite if not")
 
 
 def _modern(version: int, found: dict[str, Any]) -> dict[str, Any]:
     """The header of a run before version 3, as it would be written now: identical instances that were always on."""
-    newer = {"on_s"} | (set(OPTIONAL_COLUMNS) if version == 1 else set())
+    newer = {"on_s", "classes", "lateness"} | (set(OPTIONAL_COLUMNS) if version == 1 else set())
     for name in sorted(newer & found.keys()):
         raise InputError(f"header field {name!r} is unknown in version {version}")
     for name in COUNTS:

@@ -27,7 +27,7 @@ def clear_all(view: InstanceView) -> frozenset[int]:
 class ClearEach:
     """Active requests drawn independently, again among those left until the next decode iteration fits.
 
-    One request alone fits, so drawing ends; nothing is drawn when no memory is short. A round that draws nobody
+    Drawing ends when that fits, or nobody is left; nothing is drawn when no memory is short. A round that draws nobody
     changes nothing, so only rounds that draw somebody are made, by their law given that they do: there are no more of
     them than requests, whatever the probability.
 
@@ -46,7 +46,7 @@ class ClearEach:
         """Draw who is cleared."""
         left, cleared = list(view.running), set[int]()
         free, need = view.free_blocks, view.growth_blocks()
-        while need > free:
+        while need > free and left:
             drawn = [left[i] for i in self.draw(len(left), view.rng)]
             free += sum(map(view.held_blocks, drawn))
             need -= sum(map(view.needs_block, drawn))
@@ -85,8 +85,8 @@ class AlphaProtection:
 
     Notes
     -----
-    An instance without active requests admits the head of the queue whatever is left free (ours), or a long prompt
-    would wait forever. Every iteration makes an output token for each decode and each prompt in it, and tokens stay
+    An instance without active requests admits the head of the queue if it fits at all (ours), or a long prompt would
+    wait forever. Every iteration makes an output token for each decode and each prompt in it, and tokens stay
     emitted when a request is cleared; so a run takes at most as many iterations as there are output tokens.
     """
 
@@ -120,7 +120,7 @@ class AlphaProtection:
         for request in chain((r for r in view.running if r in cleared), view.waiting):
             tokens = view.input_tokens(request) + view.emitted_tokens(request)
             free -= view.blocks_for(tokens)
-            if running >= limit or (free < kept_free and running):
+            if running >= limit or free < 0 or (free < kept_free and running):
                 return
             yield Chunk(request, tokens)
             running += 1

@@ -123,7 +123,9 @@ class ByGain:
             return -density[request]
 
         for request in waiting.arrivals(view):
-            waiting.add(request, new_rank(request))
+            rank_now = new_rank(request)
+            if request not in view.running:
+                waiting.add(request, rank_now)
         if uncontended(view):
             return Plan(decode=(RUNNING,))
         if view.now_s < memo["next_s"]:

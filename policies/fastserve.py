@@ -85,10 +85,13 @@ class SkipJoin:
         queues: FeedbackQueues = memo["queues"]
         waiting: WaitingList = memo["waiting"]
         now_s = view.now_s
-        queues.forget_departed(view.running, view.decoding(RUNNING))
         for request in waiting.arrivals(view):
             queues.join(request, self.entry(view.input_tokens(request)), view.arrival_s(request))
-            waiting.add(request, queues.rank(request))
+            if request not in view.running:
+                waiting.add(request, queues.rank(request))
+            elif view.cohort_of(request) == RUNNING:
+                queues.start([request], now_s)
+        queues.forget_departed(view)
         queues.demote(now_s)
         if view.iterations % self.starvation_period == 0:
             for request in queues.promote(now_s, self.starvation_s):

@@ -11,7 +11,7 @@ from orsched.checks import check_has, check_is
 from orsched.engine.plan import Plan
 from orsched.policy import Information, Policy
 from orsched.prediction import Predictor
-from policies.parts.ranked import BatchLimits, PreemptionCap, choose
+from policies.parts.ranked import PAUSED, BatchLimits, PreemptionCap, choose
 from policies.parts.starvation import StarvationRule, StarvationWatch
 from policies.parts.waiting_list import WaitingList, by_arrival
 from policies.predictors import Noise
@@ -65,10 +65,13 @@ class ByScore:
             return not watch.promoted(request), self.score(predicted[request], view.emitted_tokens(request))
 
         arrivals = waiting.arrivals(view)
+        watch.forget(arrivals)
         for request in arrivals:
             predicted[request] = view.output_tokens(request)
-            waiting.add(request, rank(request))
-        watch.stopped(arrivals, now)
+            if request not in view.running:
+                waiting.add(request, rank(request))
+        watch.stopped((r for r in arrivals if r not in view.running or view.cohort_of(r) == PAUSED), now)
+        watch.forget_departed(view)
         for request in watch.update(now, view.running):
             waiting.rerank(request, rank(request))
         expendable = self.cap.left(len(view.arrived), memo["preempted"])

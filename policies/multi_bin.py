@@ -109,6 +109,7 @@ def multi_bin(workload: Workload, fleet: Fleet, bins: int = 4, batch_size: int =
         num_cohorts=1,
         classify=edges,
         settings={"bins": edges.describe(), "batch_size": batch_size, "longest_output_tokens": list(longest)},
+        takes_transfers=False,
     )
 
 

@@ -39,6 +39,7 @@ class Admission:
     def __init__(self, view: InstanceView, limit: int) -> None:
         self._view = view
         self._seats = limit - view.num_running
+        self._free = view.free_blocks - view.growth_blocks()
         self._open = True
 
     @cached_property
@@ -62,11 +63,15 @@ class Admission:
     def _reserve(self, request: int, tokens: int) -> bool:
         view, future = self._view, self.future
         prompt, outputs = view.prompt_tokens[request], iterations_left(view, request)
+        blocks = view.blocks_for(prompt)
+        if blocks > self._free:
+            return False
         if tokens == prompt:
             if fits := future.fits(prompt, outputs):
                 future.start(request, prompt, outputs)
         elif fits := future.fits_held(prompt + outputs - 1):
             future.hold(prompt + outputs - 1)
+        self._free -= blocks * fits
         return fits
 
 

@@ -62,7 +62,7 @@ class LeastServed:
         name = clients.least(now)
         while name is not None and seats > 0:
             request = clients.head(name)
-            prompt = view.input_tokens(request)
+            prompt = view.prompt_tokens[request]
             iterations = memo["longest"] - prompt
             if not future.fits(prompt, iterations):
                 if chunks:
@@ -105,7 +105,7 @@ def vtc(
     """
     prices = TokenPrices(input_price, output_price, {} if weights is None else weights)
     settings = {"input_price": input_price, "output_price": output_price, "weights": dict(prices.weights)}
-    return Policy("vtc", LeastServed(prices, max_num_seqs), order=by_arrival, settings=settings)
+    return Policy("vtc", LeastServed(prices, max_num_seqs), order=by_arrival, settings=settings, takes_transfers=False)
 
 
 RECIPES = (

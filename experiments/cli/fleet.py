@@ -43,21 +43,26 @@ def fleet(
     from experiments.fleet.report import document, to_rich
     from experiments.fleet.run import run_fleet
     from experiments.fleet.summary import summarise
+    from experiments.fleet.tables import notices
     from experiments.progress import progress_bar
 
     experiment = _experiment(spec, name, replications, seed, workers)
-    folder = None if out is None else _folders(out, experiment.keep_requests)
+    folder = None if out is None else _folders(out, experiment)
     errors = error_console()
     with progress_bar(errors, "sample paths", experiment.replications) as advance:
         results = run_fleet(experiment, folder=folder, on_path_done=advance)
     summary = summarise(results)
     if out is not None:
+        from experiments.fleet.first_path import first_path_logs
         from experiments.fleet.report import write_report
+        from experiments.fleet.timeline import MOST_SHOWN
 
-        for path in write_report(results, summary, out):
+        with progress_bar(errors, "time line", min(MOST_SHOWN, len(experiment.contenders))) as advance:
+            logs = first_path_logs(results, advance)
+        for path in write_report(summary, logs, out):
             errors.out(f"wrote {path}", highlight=False)
     if as_json:
-        for notice in experiment.notices:
+        for notice in notices(summary):
             errors.out(f"note: {notice}", highlight=False)
         print_json(document(summary))
     else:
@@ -81,16 +86,19 @@ def _experiment(
         raise InputError(f"{where}: {error}") from None
 
 
-def _folders(out: Path, keep_requests: bool) -> Path | None:
+def _folders(out: Path, experiment: FleetExperiment) -> Path | None:
     """Make the folder of the results, and the one in it for runs that are kept."""
-    from experiments.fleet.report import FILES, REQUESTS_FOLDER
+    from experiments.fleet.kept_runs import REQUESTS_FOLDER, require_no_others
+    from experiments.fleet.report import FILES
     from experiments.render.files import require_writable
 
     for file in FILES:
         require_writable(out / file, {Path(file).suffix})
-    folder = out / REQUESTS_FOLDER if keep_requests else out
+    keep = experiment.keep_requests
+    require_no_others(out, [one.label for one in experiment.contenders] if keep else [], experiment.replications)
+    folder = out / REQUESTS_FOLDER if keep else out
     folder.mkdir(parents=True, exist_ok=True)
-    return folder if keep_requests else None
+    return folder if keep else None
 
 
 def _list(as_json: bool) -> None:

@@ -15,7 +15,7 @@ CELLS = ".cells"
 
 
 def reproduce(
-    paper: Annotated[str, typer.Argument(help="What to reproduce: wait, ares.")],
+    paper: Annotated[str, typer.Argument(help="What to reproduce: wait, ares, polyserve.")],
     quick: Annotated[
         bool, typer.Option("--quick", help="Few and short sample paths; the page is named PAPER-quick.md.")
     ] = False,

@@ -1,21 +1,23 @@
-"""What no policy can beat on a path: the goodput programme of several objectives, at the offered rate and beyond it."""
+"""What no policy can beat: requests within their objectives on a path, and rates at which a share of them can be."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
 
-import numpy as np
-
+from experiments.fleet.searching import largest_kept
 from experiments.fleet.spec_file import ScoringName
-from fluid import ClassRate
-from fluid.fleets import GoodputBound, Tier, deadline_goodput_bound, mean_tpot_goodput_bound
+from fluid.fleets import Tier, deadline_goodput_bound, mean_tpot_goodput_bound, path_goodput_bound
+from fluid.fleets.path_goodput import TierBound, class_rates
+from fluid.subject import subject
 from orsched.bound import Bound
+from orsched.errors import InputError
 from orsched.fleet import Fleet
+from orsched.objectives import Objectives
 from orsched.workloads import Workload
 
-Programme = Callable[[Sequence[Tier], Sequence[Fleet]], GoodputBound]
-
-PROGRAMMES: Mapping[ScoringName, Programme] = {
+PROGRAMMES: Mapping[ScoringName, TierBound] = {
     "deadlines": deadline_goodput_bound,
     "mean-tpot": mean_tpot_goodput_bound,
 }
@@ -23,6 +25,43 @@ PROGRAMMES: Mapping[ScoringName, Programme] = {
 
 ACCURACY = 1e-3
 """Relative accuracy of the largest multiple."""
+
+LEAST_MULTIPLE = 1e-6
+"""Smallest multiple of the rates that is looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class PathBound:
+    """What no policy exceeds on one path.
+
+    Parameters
+    ----------
+    bound : Bound, optional
+        On the share of requests within their objectives; its certificate has their number, ``on_time``. None when
+        there are no objectives, or nothing is proved for this path on this fleet.
+    notice : str
+        Why there is none, where there could be one; empty otherwise.
+    """
+
+    bound: Bound | None = None
+    notice: str = ""
+
+    @property
+    def most_good(self) -> int | None:
+        """Most requests within their objectives."""
+        return None if self.bound is None else int(str(self.bound.certificate["on_time"]))
+
+
+def path_bound(path: Workload, fleet: Fleet, scoring: ScoringName) -> PathBound:
+    """Bound the requests within their objectives, for every policy on this path (`fluid.fleets.path_goodput_bound`).
+
+    Instances that are off, starting or broken count as serving. Where nothing is proved (prompts that skip what others
+    have processed, iterations that may take no time) there is no bound, and a notice.
+    """
+    try:
+        return PathBound(path_goodput_bound(path, fleet, Objectives.of(path), tier_bound=PROGRAMMES[scoring]))
+    except InputError as error:
+        return PathBound(notice=f"no bound: {error}")
 
 
 def offered_tiers(path: Workload, multiple: float = 1.0) -> tuple[Tier, ...]:
@@ -34,34 +73,21 @@ def offered_tiers(path: Workload, multiple: float = 1.0) -> tuple[Tier, ...]:
     for k, one in enumerate(path.classes):
         rows = path.class_id == k
         if rows.any() and one.slo is not None:
-            lengths = np.column_stack([path.input_tokens[rows], path.output_tokens[rows]])
-            pairs, counts = np.unique(lengths, axis=0, return_counts=True)
-            rates = multiple * counts / path.span_s
-            mix = tuple(ClassRate(*row) for row in zip(rates.tolist(), *pairs.T.tolist(), strict=True))
-            found.append(Tier(one.name, one.slo.tpot_s, mix, one.slo.ttft_s))
+            found.append(
+                Tier(one.name, one.slo.tpot_s, class_rates(path, rows, path.span_s / multiple), one.slo.ttft_s)
+            )
     return tuple(found)
-
-
-def path_goodput_bound(path: Workload, fleet: Fleet, scoring: ScoringName) -> Bound:
-    """Bound the requests within their objectives per second, for every policy on this path.
-
-    Valid for the path itself, not only in the long run: the programme's rows hold for any set of good requests that
-    live within H seconds, with rates per second of H (`fluid.fleets.deadline_goodput_bound`, "Finite runs").
-    `orsched.scoring.horizon_s` is such an H, and not shorter than the span of the arrivals: rates per second of the
-    span are not smaller, and the optimum does not fall when rates grow. Instances that are off, starting or broken
-    count as serving.
-    """
-    return PROGRAMMES[scoring](offered_tiers(path), fleet.by_hardware()).bound
 
 
 def largest_multiple(
     path: Workload, fleet: Fleet, scoring: ScoringName, attainment: float, least: float, most: float
 ) -> float:
-    """Largest multiple of the path's rates at which a share `attainment` of the requests can be good in the long run.
+    """Multiple of the path's rates beyond which nobody has a share `attainment` of the requests good in the long run.
 
-    With f(s) the optimum of the programme at s times the rates, this is the largest s with ``f(s) >= attainment x
-    offered``. f is concave with ``f(0) = 0``, so ``f(s) / s`` does not grow and bisection finds it. It holds in the
-    long run; a path that ends may be served faster than that for as long as its backlog is within the deadlines.
+    With f(s) the optimum of the programme at s times the rates, it is the largest s with ``f(s) >= attainment x
+    offered``, from above. f is concave with ``f(0) = 0``, so ``f(s) / s`` does not grow and bisection finds it. It
+    holds in the long run; a path that ends may be served faster than that for as long as its backlog is within the
+    deadlines.
 
     Parameters
     ----------
@@ -74,21 +100,24 @@ def largest_multiple(
     attainment : float
         Share of requests, in (0, 1].
     least, most : float
-        Where to search; the answer is cut to these.
-    """
+        Where to search first. Where the edge is not between them the search goes on beyond, so that the answer always
+        holds; it is `LEAST_MULTIPLE` where the share cannot be reached at that.
 
+    Raises
+    ------
+    InputError
+        When no bound is proved for the path on the fleet, as `fluid.subject.subject` says.
+    """
+    subject(path, fleet)
+
+    @cache
     def enough(multiple: float) -> bool:
         offered = offered_tiers(path, multiple)
         found = PROGRAMMES[scoring](offered, fleet.by_hardware()).bound.value
         return found >= attainment * sum(tier.rate_per_s for tier in offered)
 
-    if enough(most):
-        return most
-    low, high = least, most
-    while high > low * (1 + ACCURACY):
-        middle = (low * high) ** 0.5
-        if enough(middle):
-            low = middle
-        else:
-            high = middle
-    return high
+    while enough(most):  # ends: completions per second are bounded, what is asked for is not
+        least, most = most, 2 * most
+    while least > LEAST_MULTIPLE and not enough(least):
+        least, most = max(least / 8, LEAST_MULTIPLE), least
+    return largest_kept(enough, least, most, ACCURACY).high

@@ -25,7 +25,7 @@ class WorkloadTable(Part):
     name: Text
     """A name of `orsched list workloads`, or the path of a trace file relative to the specification."""
     requests: Annotated[int, Field(ge=2, le=MOST_REQUESTS)] = 2_000
-    rate_per_s: Annotated[float, Field(gt=0, le=1e6)] | None = None
+    rate_per_s: Annotated[float, Field(ge=1e-6, le=1e6)] | None = None
     """Requests per second for the whole fleet."""
     load: Annotated[float, Field(ge=1e-6, le=1e6)] | None = None
     """Load of all instances, whatever their role and whether on or off; 1 is the edge of what any policy sustains."""

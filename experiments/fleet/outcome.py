@@ -6,17 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from experiments.fleet.spec_file import ScoringName
 from orsched.objectives import Objectives
 from orsched.quantiles import percentiles
 from orsched.run import Run
-from orsched.scoring import SCORINGS, goodput_per_server_hour, horizon_s
+from orsched.scoring import SCORINGS, Bools
 from orsched.warmup import warm_up
 from orsched.workloads import Workload
 
 HOUR_S = 3600.0
+MSER = "mser-5"
 PERCENTS = (50, 99)
 
 UNITS: Mapping[str, str] = {
@@ -33,6 +33,7 @@ UNITS: Mapping[str, str] = {
     "restarts": "",
     "migrations": "",
     "preemptions": "",
+    "deaths": "",
     "energy_j": "J",
     "energy_per_good_j": "J",
 }
@@ -49,47 +50,66 @@ class Judged:
         Of the whole, named as in `UNITS`; what the run does not have (time per token when all requests have one token,
         energy without a power law, attainment without objectives) is absent.
     tiers : mapping of str to mapping of str to float
-        By tier: attainment, goodput and times; tiers without a request on this path are absent.
+        By tier: attainment, goodput, times, rejections and preemptions; tiers without a request on this path are
+        absent.
+    good : int, optional
+        Requests within their objectives; None without objectives.
     """
 
     metrics: Mapping[str, float]
     tiers: Mapping[str, Mapping[str, float]]
+    good: int | None
 
 
-def judge(run: Run, path: Workload, scoring: ScoringName, warm_up_rule: str) -> Judged:
+def judge(run: Run, path: Workload, scoring: ScoringName, skip: int) -> Judged:
     """Judge a finished run.
 
-    Times and attainment leave the warm-up out; goodput, counts and server-hours cover the whole run. Goodput is
-    requests within their objectives per second from the first arrival to the last completion or arrival. Rejected
-    requests have no times and count as missed.
+    Goodput is requests within their objectives per second of the arrivals' span, and server-hours are those of the same
+    time: a window that is the same for all policies. One that ended with each policy's last completion would be
+    shorter for those that turn long requests away. Rejected requests have no times and count as missed. Counts, goodput
+    and server-hours are of all requests; times and attainment leave out the first `skip` arrivals.
     """
-    shown, seconds = _after_warm_up(run, warm_up_rule), horizon_s(run)
+    shown = np.arange(len(run)) >= skip
     met = good_requests(run, path, scoring) if all(tier.slo is not None for tier in path.classes) else None
     tiers = {}
     for k, tier in enumerate(path.classes):
         rows = path.class_id == k
         if rows.any():
-            tiers[tier.name] = _part(run, rows, shown, met, seconds)
-    found = _part(run, np.ones(len(run), dtype=bool), shown, met, seconds)
+            tiers[tier.name] = _part(run, rows, shown, met, path.span_s)
+    found = _part(run, np.ones(len(run), dtype=bool), shown, met, path.span_s)
     found |= {name: float(getattr(run, name).sum()) for name in ("restarts", "migrations")}
-    found["server_hours"] = float(run.on_s.sum()) / HOUR_S
-    if met is not None and found["server_hours"] > 0:
-        found["good_per_server_hour"] = goodput_per_server_hour(run, met)
+    assert run.log is not None
+    found["deaths"] = float(run.log.count("died"))
+    first_s, last_s = float(path.arrival_s[0]), float(path.arrival_s[-1])
+    found["server_hours"] = run.log.instances_on().integral(first_s, last_s) / HOUR_S
+    good = None if met is None else int(met.sum())
+    if good is not None and found["server_hours"] > 0:
+        found["good_per_server_hour"] = good / found["server_hours"]
     if run.energy_j is not None:
         found["energy_j"] = float(run.energy_j.sum())
-        if met is not None and met.any():
-            found["energy_per_good_j"] = found["energy_j"] / float(met.sum())
-    return Judged(_in_order(found), {name: _in_order(part) for name, part in tiers.items()})
+        if good:
+            found["energy_per_good_j"] = found["energy_j"] / good
+    return Judged(_in_order(found), {name: _in_order(part) for name, part in tiers.items()}, good)
 
 
-def good_requests(run: Run, path: Workload, scoring: ScoringName) -> NDArray[np.bool_]:
+def arrivals_left_out(run: Run, rule: str) -> int:
+    """How many first arrivals of a path are its warm-up, for all policies.
+
+    A fixed share is one of the arrivals. MSER-5 looks at the latencies of the requests that completed in `run`, the
+    one of the first policy, in order of arrival; its cut is the arrival of the first that it keeps.
+    """
+    if rule != MSER:
+        return warm_up(run.arrival_s, rule).skip  # which depends on their number only
+    completed = np.flatnonzero(np.isfinite(run.completion_s))
+    return int(completed[warm_up(run.latency_s[completed], rule).skip]) if completed.size else 0
+
+
+def good_requests(run: Run, path: Workload, scoring: ScoringName) -> Bools:
     """Say which requests are within the objectives of their tiers; shape ``(n,)``."""
     return SCORINGS[scoring](run, Objectives.of(path))
 
 
-def _part(
-    run: Run, rows: NDArray[np.bool_], shown: NDArray[np.bool_], met: NDArray[np.bool_] | None, seconds: float
-) -> dict[str, float]:
+def _part(run: Run, rows: Bools, shown: Bools, met: Bools | None, seconds: float) -> dict[str, float]:
     """Measure the requests in `rows`."""
     found = _times(run, rows & shown)
     found |= {name: float(getattr(run, name)[rows].sum()) for name in ("rejected", "preemptions")}
@@ -104,7 +124,7 @@ def _in_order(found: Mapping[str, float]) -> dict[str, float]:
     return {name: found[name] for name in UNITS if name in found}
 
 
-def _times(run: Run, rows: NDArray[np.bool_]) -> dict[str, float]:
+def _times(run: Run, rows: Bools) -> dict[str, float]:
     found: dict[str, float] = {}
     done = rows & np.isfinite(run.completion_s)
     several = done & (run.output_tokens > 1)
@@ -115,14 +135,3 @@ def _times(run: Run, rows: NDArray[np.bool_]) -> dict[str, float]:
     if done.any():
         found["latency_mean_s"] = float(run.latency_s[done].mean())
     return found
-
-
-def _after_warm_up(run: Run, rule: str) -> NDArray[np.bool_]:
-    """Say which arrivals come after the warm-up, whose end is found on the latencies of completed requests."""
-    completed = np.flatnonzero(np.isfinite(run.completion_s))
-    shown = np.ones(len(run), dtype=bool)
-    if completed.size:
-        skip = warm_up(run.latency_s[completed], rule).skip
-        if skip:
-            shown[: completed[min(skip, completed.size - 1)]] = False
-    return shown

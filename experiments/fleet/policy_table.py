@@ -12,7 +12,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from experiments.fleet.part import Part, Text, hint
 from orsched.checks import shown
 from orsched.errors import InputError, unknown_name
-from orsched.toml_file import explain
+from orsched.toml_file import explain, printed
 from policies.fleet_systems import fleet_system, fleet_system_names
 from policies.registry import policy_names
 from policies.system import System
@@ -69,7 +69,9 @@ class PolicyTable(Part):
         system = self.system()
         if self.is_batcher:
             if self.settings:
-                raise InputError(f"settings.{next(iter(self.settings))}: a batcher with a router has no settings")
+                raise InputError(
+                    f"settings.{printed(next(iter(self.settings)))}: a batcher with a router has no settings"
+                )
             return built_settings(system, {"batcher": self.name, "router": self.router or "jsq"})
         if self.router is not None:
             raise InputError(f"router = {self.router!r}: goes with a batcher; {self.name!r} is a fleet system")
@@ -87,7 +89,7 @@ def built_settings(system: System, given: dict[str, Any]) -> Any:
     known = [field.name for field in fields(system.settings)]
     for name in given:
         if name not in known:
-            raise InputError(f"settings.{name}: unknown setting of {system.name!r}; {hint(name, known)}")
+            raise InputError(f"settings.{printed(name)}: unknown setting of {system.name!r}; {hint(name, known)}")
     _require_plain("settings", given)
     try:
         return TypeAdapter(system.settings).validate_json(json.dumps(given), strict=True)
@@ -100,7 +102,7 @@ def _require_plain(name: str, value: Any) -> None:
     """Refuse what JSON cannot carry: dates, and numbers that are none."""
     if isinstance(value, dict):
         for key, item in value.items():
-            _require_plain(f"{name}.{key}", item)
+            _require_plain(f"{name}.{printed(key)}", item)
     elif isinstance(value, list):
         for item in value:
             _require_plain(name, item)

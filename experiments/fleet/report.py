@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,21 +12,21 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from experiments.fleet.booktabs import to_booktabs
-from experiments.fleet.run import FleetResults
+from experiments.fleet.fault_report import fault_document
+from experiments.fleet.searching import Bracket
 from experiments.fleet.summary import Estimates, FleetRow, FleetSummary
-from experiments.fleet.tables import PlainTable, notes, tables, tidy_frame
+from experiments.fleet.tables import PlainTable, notes, notices, tables, tidy_frame
 from experiments.fleet.timeline import write_timeline
+from experiments.render.latex import booktabs
 from experiments.render.markdown import escaped, pipe_table
 from experiments.render.plain import estimate_document, plain
 from orsched.atomic import write_text
 from orsched.estimate import Estimate
+from orsched.fleet_log import FleetLog
+from orsched.link import Link
 
 FILES = ("summary.json", "table.md", "table.csv", "table.tex", "timeline.svg", "timeline.png")
 """What `write_report` writes."""
-
-REQUESTS_FOLDER = "requests"
-"""Where runs are kept."""
 
 
 def to_rich(summary: FleetSummary) -> Group:
@@ -66,6 +68,7 @@ def document(summary: FleetSummary) -> dict[str, Any]:
                 "tier": group.tier,
                 "off": group.off,
                 "start_up_s": group.start_up_s,
+                "link": _link(group.link),
             }
             for group in experiment.fleet.groups
         ],
@@ -82,7 +85,11 @@ def document(summary: FleetSummary) -> dict[str, Any]:
             "sustained_per_s": _optional(summary.sustained_bound),
         },
         "policies": [_row(row) for row in summary.rows],
-        "notices": list(experiment.notices),
+        "faults": {
+            **fault_document(experiment.faults, experiment.schedule, experiment.fault_seed),
+            "per_path": estimate_document(summary.faults),
+        },
+        "notices": notices(summary),
         "wall_s": summary.wall_s,
     }
 
@@ -99,7 +106,17 @@ def _row(row: FleetRow) -> dict[str, Any]:
         "differences": _metrics(row.differences),
         "over_bound": _optional(row.over_bound),
         "sustained_over_bound": _optional(row.sustained_over_bound),
+        "sustained_between": None if row.sustained is None else _bracket(row.sustained),
     }
+
+
+def _bracket(value: Bracket) -> list[float | None]:
+    return [value.low, value.high if math.isfinite(value.high) else None]
+
+
+def _link(link: Link) -> dict[str, float | None]:
+    fast = math.isinf(link.bytes_per_s)
+    return {"bytes_per_s": None if fast else link.bytes_per_s, "latency_s": link.latency_s}
 
 
 def _metrics(metrics: Estimates) -> dict[str, Any]:
@@ -120,12 +137,19 @@ def markdown(summary: FleetSummary) -> str:
 
 def latex(summary: FleetSummary) -> str:
     """The tables as LaTeX with booktabs."""
-    written = [to_booktabs(table) for table in tables(summary)]
-    return "\n".join(written)
+    return "\n".join(
+        booktabs(
+            table.title, "l" * table.labels + "r" * (len(table.headers) - table.labels), table.headers, [table.rows]
+        )
+        for table in tables(summary)
+    )
 
 
-def write_report(results: FleetResults, summary: FleetSummary, folder: Path) -> list[Path]:
-    """Write `FILES` into `folder`, which must exist; returns their paths."""
+def write_report(summary: FleetSummary, logs: Mapping[str, FleetLog], folder: Path) -> list[Path]:
+    """Write `FILES` into `folder`, which must exist; returns their paths.
+
+    `logs` are those of the first path, by label, for the time line.
+    """
     import json
 
     paths = [folder / name for name in FILES]
@@ -133,7 +157,6 @@ def write_report(results: FleetResults, summary: FleetSummary, folder: Path) -> 
     write_text(paths[1], markdown(summary))
     write_text(paths[2], tidy_frame(summary).to_csv(index=False, lineterminator="\n"))
     write_text(paths[3], latex(summary))
-    logs = {label: served.log for label, served in results.paths[0].served.items() if served.log is not None}
     for path in paths[4:]:
         write_timeline(summary.experiment.name, logs, path)
     return paths

@@ -10,10 +10,11 @@ from experiments.fleet.demand_tables import RATES, TierTable, WorkloadTable
 from experiments.fleet.fleet_tables import fleet_of
 from experiments.fleet.paths import PathSource, Rate
 from experiments.fleet.policy_table import PolicyTable
-from experiments.fleet.spec_file import GoodputTable, ScoringName, SpecFile
+from experiments.fleet.spec_file import MOST_REPLICATIONS, GoodputTable, ScoringName, SpecFile
 from experiments.fleet.streams import FleetStream, fleet_seed
 from experiments.fleet.tiers import ClassTiers, DrawnTiers, OwnClasses, TierRule
 from experiments.source import notices_of, source_for
+from orsched.checks import require_whole
 from orsched.errors import InputError
 from orsched.faults import Fault
 from orsched.faults_schedule import FaultSchedule
@@ -24,6 +25,9 @@ from orsched.request import RequestClass
 from orsched.warmup import warm_up
 from orsched.workloads import GammaRenewal, Poisson, Workload
 from orsched.workloads.files import FORMATS
+
+MOST_SAMPLED = 10_000_000
+"""Most samples of the load of the time line, over all instances."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +141,8 @@ def fleet_experiment(
         Naming the field that cannot be used.
     """
     table = spec.experiment
+    if replications is not None:
+        require_whole("replications", replications, most=MOST_REPLICATIONS)
     try:
         warm_up([0.0], table.warm_up)
     except InputError as error:
@@ -144,6 +150,7 @@ def fleet_experiment(
     fleet = fleet_of(spec.group, spec.migration, folder)
     paths = _paths(spec, fleet, folder, table.seed if seed is None else seed)
     representative = paths.representative()
+    _require_few_samples(table.sample_every_s, paths.requests / representative.rate_per_s, fleet.size)
     _require_fit(paths.source.whole(), fleet)
     if spec.goodput is not None and any(one.slo is None for one in representative.classes):
         raise InputError("goodput: needs a [[tier]], which says what a request within its objective is")
@@ -211,6 +218,14 @@ def _require_fit(workload: Workload, fleet: Fleet) -> None:
         require_fit(workload, fleet)
     except InputError as error:
         raise InputError(f"workload: {error}") from None
+
+
+def _require_few_samples(every_s: float | None, span_s: float, size: int) -> None:
+    if every_s is not None and span_s * size > MOST_SAMPLED * every_s:
+        raise InputError(
+            f"experiment.sample_every_s = {every_s:g}: more than {MOST_SAMPLED:,} samples of instances in the "
+            f"{span_s:.4g} s of a path"
+        )
 
 
 def _notices(paths: PathSource, fleet: Fleet, requests: int) -> tuple[str, ...]:

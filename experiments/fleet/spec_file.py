@@ -14,10 +14,13 @@ from experiments.fleet.fleet_tables import GroupTable, MigrationTable
 from experiments.fleet.part import Part, PositiveSeconds, Text
 from experiments.fleet.policy_table import PolicyTable
 from orsched.errors import InputError, unknown_name
-from orsched.toml_file import checked_toml
+from orsched.toml_file import checked_toml, toml_text
 
 MOST_BYTES = 1_000_000
 """Largest specification that is read."""
+
+MOST_REPLICATIONS = 100_000
+"""Most sample paths."""
 
 SPECS = resources.files("experiments.fleet") / "specs"
 """Where the ready specifications are."""
@@ -29,18 +32,18 @@ ScoringName = Literal["mean-tpot", "deadlines"]
 class GoodputTable(Part):
     """``[goodput]``: search for the largest rate at which the attainment level is kept."""
 
-    least: Annotated[float, Field(gt=0, le=1e6)] = 0.1
+    least: Annotated[float, Field(ge=1e-6, le=1e6)] = 0.1
     """Smallest multiple of the workload's rate that is tried."""
-    most: Annotated[float, Field(gt=0, le=1e6)] = 4.0
+    most: Annotated[float, Field(ge=1e-6, le=1e6)] = 4.0
     """Largest one."""
-    tolerance: Annotated[float, Field(gt=0, lt=1)] = 0.02
+    tolerance: Annotated[float, Field(ge=1e-6, lt=1)] = 0.02
     """Relative accuracy."""
 
 
 class ExperimentTable(Part):
     """``[experiment]``: how it is run and judged."""
 
-    replications: Annotated[int, Field(ge=1, le=100_000)] = 5
+    replications: Annotated[int, Field(ge=1, le=MOST_REPLICATIONS)] = 5
     seed: Annotated[int, Field(ge=0)] = 0
     warm_up: Text = "none"
     workers: Annotated[int, Field(ge=1, le=10_000)] | None = None
@@ -49,7 +52,7 @@ class ExperimentTable(Part):
     attainment: Annotated[float, Field(gt=0, le=1)] = 0.9
     """Share of requests within their objectives from which a rate counts as sustained (DistServe's 90%)."""
     sample_every_s: PositiveSeconds | None = None
-    """Distance of the samples of the time line; by default a 200th of the arrivals' span."""
+    """Distance of the samples of the time line; by default a 200th of it."""
     keep_requests: bool = False
     """With --out: write every run, one row per request, as Parquet."""
 
@@ -96,6 +99,8 @@ class SpecFile(Part):
         for place, label in enumerate(labels):
             if label in labels[:place]:
                 raise InputError(f"policy.{place}: {label!r} is given twice; set a label")
+        if self.goodput is not None and self.faults != FaultsTable():
+            raise InputError("goodput: goes not with [faults]: a path that is squeezed in time would meet other faults")
         if self.goodput is not None and self.goodput.least >= self.goodput.most:
             raise InputError(f"goodput.least = {self.goodput.least:g}: must be below most = {self.goodput.most:g}")
 
@@ -108,15 +113,7 @@ def read_spec(path: Path) -> SpecFile:
     InputError
         When it cannot be read, is too large, breaks the schema or contradicts itself; names the field.
     """
-    try:
-        if path.stat().st_size > MOST_BYTES:
-            raise InputError(f"{path}: {path.stat().st_size:,} bytes, a specification has at most {MOST_BYTES:,}")
-        text = path.read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path}: cannot be read as a specification ({error})") from None
-    return parsed_spec(text, str(path))
+    return parsed_spec(toml_text(path, MOST_BYTES, "a specification"), str(path))
 
 
 def parsed_spec(text: str, where: str) -> SpecFile:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import fmean
 
 from experiments.fleet.run import FleetResults
+from experiments.fleet.searching import Bracket
 from experiments.fleet.spec import Contender, FleetExperiment
 from experiments.fleet.task import PathResult, Served
 from orsched.estimate import Estimate, estimate, paired_difference
@@ -23,7 +25,8 @@ class FleetRow:
     contender : Contender
         Which.
     metrics : mapping of str to Estimate
-        Of the whole, by the names of `experiments.fleet.outcome.UNITS`, and ``sustained_per_s`` if it was searched.
+        Of the whole, by the names of `experiments.fleet.outcome.UNITS`, and ``sustained_per_s`` if it was searched and
+        found within the range of the search on every path.
     tiers : mapping of str to mapping of str to Estimate
         Of each tier.
     differences : mapping of str to Estimate
@@ -32,6 +35,9 @@ class FleetRow:
         Goodput over the bound of the same path.
     sustained_over_bound : Estimate, optional
         Largest sustained rate over its bound, for the lengths of the same path.
+    sustained : Bracket, optional
+        Around the mean of the largest sustained rates, if they were searched: means of the ends. Open where a search
+        was cut off on some path.
     """
 
     contender: Contender
@@ -40,6 +46,7 @@ class FleetRow:
     differences: Estimates = field(default_factory=dict)
     over_bound: Estimate | None = None
     sustained_over_bound: Estimate | None = None
+    sustained: Bracket | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +61,12 @@ class FleetSummary:
         In the order of the experiment.
     rate_per_s : Estimate
         Requests per second of the arrivals' span.
+    faults : Estimate
+        Listed and drawn ones of a path, whether or not a run lasts until they happen.
     bound : Estimate, optional
-        The bound on goodput, requests per second.
+        The bound on goodput, requests per second of the arrivals' span; None when a path has none.
+    bound_notice : str
+        Why there is none, where there could be one.
     bound_name : str
         Which bound.
     bound_certified : bool
@@ -69,7 +80,9 @@ class FleetSummary:
     experiment: FleetExperiment
     rows: tuple[FleetRow, ...]
     rate_per_s: Estimate
+    faults: Estimate
     bound: Estimate | None
+    bound_notice: str
     bound_name: str
     bound_certified: bool
     sustained_bound: Estimate | None
@@ -79,19 +92,21 @@ class FleetSummary:
 def summarise(results: FleetResults) -> FleetSummary:
     """Estimate everything over the paths; a quantity that one of them lacks is left out."""
     paths = results.paths
-    bounds = [path.bound for path in paths if path.bound is not None]
+    bounds = [path.limit.bound for path in paths if path.limit.bound is not None]
+    most_per_s = [most for path in paths if (most := _most_good_per_s(path)) is not None]
     sustained = [path.sustained_bound_per_s for path in paths if path.sustained_bound_per_s is not None]
-    rows: list[FleetRow] = []
-    for contender in results.experiment.contenders:
-        rows.append(_row(contender, paths, results.experiment.contenders[0]))
+    contenders = results.experiment.contenders
+    rows = [_row(contender, paths, contenders[0]) for contender in contenders]
     return FleetSummary(
         experiment=results.experiment,
         rows=tuple(rows),
         rate_per_s=estimate([path.rate_per_s for path in paths]),
-        bound=estimate([bound.value for bound in bounds]) if bounds else None,
+        faults=estimate([path.faults for path in paths]),
+        bound=estimate(most_per_s) if len(most_per_s) == len(paths) else None,
+        bound_notice=next((path.limit.notice for path in paths if path.limit.notice), ""),
         bound_name=bounds[0].name if bounds else "",
         bound_certified=bool(bounds) and all(bound.certified for bound in bounds),
-        sustained_bound=estimate(sustained) if sustained else None,
+        sustained_bound=estimate(sustained) if len(sustained) == len(paths) else None,
         wall_s=results.wall_s,
     )
 
@@ -112,18 +127,31 @@ def _row(contender: Contender, paths: Sequence[PathResult], first: Contender) ->
         metrics=_estimates(numbers),
         tiers={name: _estimates([served.judged.tiers[name] for served in mine]) for name in names},
         differences=differences,
-        over_bound=_ratio(
-            paths, lambda path: None if path.bound is None else path.bound.value, numbers, "goodput_per_s"
-        ),
+        over_bound=_ratio(paths, _most_good_per_s, numbers, "goodput_per_s"),
         sustained_over_bound=_ratio(paths, lambda path: path.sustained_bound_per_s, numbers, "sustained_per_s"),
+        sustained=_mean_bracket([served.sustained_per_s for served in mine]),
     )
 
 
+def _most_good_per_s(path: PathResult) -> float | None:
+    """Bound on goodput on a path."""
+    most = path.limit.most_good
+    return None if most is None else most / path.span_s
+
+
+def _mean_bracket(found: Sequence[Bracket | None]) -> Bracket | None:
+    """Around the mean of what is in each of the brackets."""
+    brackets = [bracket for bracket in found if bracket is not None]
+    if not brackets:
+        return None
+    return Bracket(fmean(bracket.low for bracket in brackets), fmean(bracket.high for bracket in brackets))
+
+
 def _numbers(served: Served) -> Numbers:
-    """All numbers of the whole."""
-    if served.sustained_per_s is None:
+    """All numbers of the whole; a rate is sustained if one that is not was found too."""
+    if (rate := served.sustained_per_s) is None or not rate.closed:
         return served.judged.metrics
-    return {**served.judged.metrics, "sustained_per_s": served.sustained_per_s}
+    return {**served.judged.metrics, "sustained_per_s": rate.low}
 
 
 def _ratio(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from experiments.fleet.fault_report import described
 from experiments.fleet.outcome import UNITS
 from experiments.fleet.summary import Estimates, FleetRow, FleetSummary
 from orsched.estimate import Estimate
@@ -17,11 +19,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A metric as a column: its name, its header, and the factor from its own unit to that of the header."""
+    """A metric as a column.
+
+    Parameters
+    ----------
+    metric, header : str
+        Its name and its header.
+    factor : float
+        From its own unit to that of the header.
+    counts : bool
+        Whether it counts what need not happen: it is left out where nothing of it did.
+    """
 
     metric: str
     header: str
     factor: float = 1.0
+    counts: bool = False
 
 
 WHOLE = (
@@ -35,17 +48,15 @@ WHOLE = (
     Column("server_hours", "server-hours"),
 )
 EVENTS = (
-    Column("preemptions", "preemptions"),
-    Column("migrations", "migrations"),
-    Column("restarts", "restarts"),
-    Column("rejected", "rejected"),
+    Column("preemptions", "preemptions", counts=True),
+    Column("migrations", "migrations", counts=True),
+    Column("deaths", "instances died", counts=True),
+    Column("restarts", "restarts", counts=True),
+    Column("rejected", "rejected", counts=True),
     Column("good_per_server_hour", "good per server-hour"),
     Column("energy_per_good_j", "energy per good (J)"),
 )
-NOTHING = ("", "0 ± 0", "0 (n=1)")
-"""Cells that say nothing."""
-
-TIER = (*WHOLE[:2], *WHOLE[3:7], Column("rejected", "rejected"))
+TIER = (*WHOLE[:2], *WHOLE[3:7], Column("rejected", "rejected", counts=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,23 +84,21 @@ class PlainTable:
 def tables(summary: FleetSummary) -> list[PlainTable]:
     """All tables that have something to say: the whole, what happened, the tiers, differences to the first policy."""
     rows = summary.rows
-    found = [_of_rows(title(summary), WHOLE, rows, {"of bound (%)": _over_bound(rows)} if summary.bound else {})]
-    found.append(_of_rows("per run", EVENTS, rows, {}))
-    tiers = [tier for tier in summary.experiment.tiers if any(tier.name in row.tiers for row in rows)]
+    names = [(row.contender.label, row.contender.policy.information.label) for row in rows]
+    whole = _table(title(summary), ("policy", "information"), names, [row.metrics for row in rows], WHOLE)
+    whole = _with_open_brackets(whole, rows)
+    if summary.bound is not None:
+        whole = _with_column(whole, "of bound (%)", [_percent(row.over_bound) for row in rows])
+    found = [whole, _table("per run", ("policy", "information"), names, [row.metrics for row in rows], EVENTS)]
+    tiers = [tier.name for tier in summary.experiment.tiers if any(tier.name in row.tiers for row in rows)]
     if len(tiers) > 1:
-        cells = [
-            (tier.name, row.contender.label, *_cells(row.tiers[tier.name], TIER))
-            for tier in tiers
-            for row in rows
-            if tier.name in row.tiers
-        ]
-        headers = ("tier", "policy", *(column.header for column in TIER))
-        found.append(_without_empty(PlainTable("by tier", headers, tuple(cells), labels=2)))
+        pairs = [(tier, row) for tier in tiers for row in rows if tier in row.tiers]
+        names = [(tier, row.contender.label) for tier, row in pairs]
+        found.append(_table("by tier", ("tier", "policy"), names, [row.tiers[tier] for tier, row in pairs], TIER))
     if len(rows) > 1:
-        cells = [(row.contender.label, *_cells(row.differences, (*WHOLE, *EVENTS))) for row in rows[1:]]
-        headers = ("policy", *(column.header for column in (*WHOLE, *EVENTS)))
         less = f"difference to {rows[0].contender.label} on the same paths"
-        found.append(_without_empty(PlainTable(less, headers, tuple(cells))))
+        others = [(row.contender.label,) for row in rows[1:]]
+        found.append(_table(less, ("policy",), others, [row.differences for row in rows[1:]], (*WHOLE, *EVENTS)))
     return [table for table in found if len(table.headers) > table.labels]
 
 
@@ -110,16 +119,22 @@ def notes(summary: FleetSummary) -> list[str]:
     for tier in experiment.tiers:
         if tier.slo is not None:
             found.append(f"tier {tier.name}: TTFT {tier.slo.ttft_s:g} s, TPOT {1e3 * tier.slo.tpot_s:g} ms")
+    if experiment.faults or experiment.schedule is not None:
+        found.append(f"faults: {described(experiment.faults, experiment.schedule, experiment.fault_seed)}")
     if summary.bound is not None:
         certified = "certified" if summary.bound_certified else "not certified"
         found.append(
             f"bound: no policy has more than {summary.bound.mean:.4g}/s within SLO ({summary.bound_name}, {certified})"
         )
+    if experiment.goodput is not None:
+        found.append(f"sustained: largest rate with {100 * experiment.attainment:g}% within SLO")
+        found += [
+            f"note: {row.contender.label}: sustained {cut}/s: beyond the range of the search on some path"
+            for row in summary.rows
+            if (cut := cut_off(row))
+        ]
     if summary.sustained_bound is not None:
-        found.append(
-            f"sustained: largest rate with {100 * experiment.attainment:g}% within SLO; in the long run no policy "
-            f"sustains more than {summary.sustained_bound.mean:.4g}/s"
-        )
+        found.append(f"bound: in the long run no policy sustains more than {summary.sustained_bound.mean:.4g}/s")
         found += [
             f"{row.contender.label}: {percent(row.sustained_over_bound)}% of that"
             for row in summary.rows
@@ -137,7 +152,12 @@ def notes(summary: FleetSummary) -> list[str]:
             )
     if not experiment.judged:
         found.append("without a [[tier]] nothing is scored and there is no bound")
-    return found + [f"note: {notice}" for notice in experiment.notices]
+    return found + [f"note: {notice}" for notice in notices(summary)]
+
+
+def notices(summary: FleetSummary) -> list[str]:
+    """What was changed, assumed, or could not be said."""
+    return [*summary.experiment.notices, *filter(None, [summary.bound_notice])]
 
 
 def tidy_frame(summary: FleetSummary) -> pd.DataFrame:
@@ -159,39 +179,51 @@ def tidy_frame(summary: FleetSummary) -> pd.DataFrame:
     return pd.DataFrame(lines, columns=["policy", "tier", "metric", "unit", "mean", "half_width", "n", "versus"])
 
 
-def _of_rows(
-    name: str, columns: Sequence[Column], rows: Sequence[FleetRow], more: Mapping[str, list[str]]
+def _table(
+    name: str,
+    labels: tuple[str, ...],
+    names: Sequence[tuple[str, ...]],
+    metrics: Sequence[Estimates],
+    columns: Sequence[Column],
 ) -> PlainTable:
-    headers = ("policy", "information", *(column.header for column in columns), *more)
-    cells = [
-        (
-            row.contender.label,
-            row.contender.policy.information.label,
-            *_cells(row.metrics, columns),
-            *(texts[k] for texts in more.values()),
-        )
-        for k, row in enumerate(rows)
-    ]
-    return _without_empty(PlainTable(name, headers, tuple(cells), labels=2))
+    """One row per entry of `names` and `metrics`; columns that say nothing are left out."""
+    shown = [column for column in columns if any(_says_something(column, one) for one in metrics)]
+    rows = tuple((*name, *(_cell(one, column) for column in shown)) for name, one in zip(names, metrics, strict=True))
+    return PlainTable(name, (*labels, *(column.header for column in shown)), rows, len(labels))
 
 
-def _cells(metrics: Estimates, columns: Sequence[Column]) -> list[str]:
-    return [_text(metrics[c.metric], c.factor) if c.metric in metrics else "" for c in columns]
+def _says_something(column: Column, metrics: Estimates) -> bool:
+    value = metrics.get(column.metric)
+    return value is not None and not (column.counts and value.mean == 0 and not value.half_width)
 
 
-def _text(value: Estimate, factor: float) -> str:
-    width = None if value.half_width is None else factor * value.half_width
-    return str(Estimate(factor * value.mean, width, value.n, value.level))
+def _cell(metrics: Estimates, column: Column) -> str:
+    if (value := metrics.get(column.metric)) is None:
+        return ""
+    width = None if value.half_width is None else column.factor * value.half_width
+    return str(Estimate(column.factor * value.mean, width, value.n, value.level))
 
 
-def _over_bound(rows: Sequence[FleetRow]) -> list[str]:
-    return ["" if row.over_bound is None else str(percent(row.over_bound)) for row in rows]
+def _percent(value: Estimate | None) -> str:
+    return "" if value is None else str(percent(value))
 
 
-def _without_empty(table: PlainTable) -> PlainTable:
-    """Leave out columns of numbers that no row has, or that are 0 in all rows."""
-    kept = [
-        k for k in range(len(table.headers)) if k < table.labels or any(row[k] not in NOTHING for row in table.rows)
-    ]
-    rows = tuple(tuple(row[k] for k in kept) for row in table.rows)
-    return PlainTable(table.title, tuple(table.headers[k] for k in kept), rows, table.labels)
+def _with_column(table: PlainTable, header: str, cells: Sequence[str]) -> PlainTable:
+    rows = tuple((*row, cell) for row, cell in zip(table.rows, cells, strict=True))
+    return PlainTable(table.title, (*table.headers, header), rows, table.labels)
+
+
+def _with_open_brackets(table: PlainTable, rows: Sequence[FleetRow]) -> PlainTable:
+    """Say of the policies whose largest sustained rate is beyond the range of the search where it is."""
+    cells = [cut_off(row) for row in rows]
+    return _with_column(table, "sustained, search cut off (1/s)", cells) if any(cells) else table
+
+
+def cut_off(row: FleetRow) -> str:
+    """Where the largest sustained rate is, if the search was cut off on some path; otherwise nothing."""
+    if row.sustained is None or "sustained_per_s" in row.metrics:
+        return ""
+    low, high = row.sustained.low, row.sustained.high
+    if math.isinf(high):
+        return f">= {low:.4g}"
+    return f"< {high:.4g}" if low == 0 else f"{low:.4g} to {high:.4g}"

@@ -6,27 +6,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from experiments.fleet.bounding import largest_multiple, path_goodput_bound
+from experiments.fleet.bounding import PathBound, largest_multiple, path_bound
 from experiments.fleet.conservation import require_conserved
-from experiments.fleet.outcome import Judged, good_requests, judge
-from experiments.fleet.searching import largest_kept
+from experiments.fleet.kept_runs import run_file
+from experiments.fleet.outcome import Judged, arrivals_left_out, good_requests, judge
+from experiments.fleet.searching import Bracket, largest_kept
 from experiments.fleet.spec import Contender, FleetExperiment
 from experiments.fleet.spec_file import GoodputTable
 from experiments.streams import Stream, seed_sequence
-from orsched.bound import Bound
 from orsched.engine.simulation import simulate
 from orsched.errors import MismatchError
 from orsched.faults import Fault
-from orsched.fleet_log import FleetLog
 from orsched.run import Run
 from orsched.run_files import save_run
+from orsched.scoring import horizon_s
 from orsched.workloads import Workload
-
-TOLERANCE = 1e-9
-"""Relative rounding allowed before a policy is said to have beaten the bound of its path."""
-
-SAMPLES = 200
-"""Samples of the load over the arrivals' span, unless the experiment says how far apart they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +31,13 @@ class Served:
     ----------
     judged : Judged
         Its numbers.
-    sustained_per_s : float, optional
-        Largest rate at which it kept the attainment level, requests per second; None when that was not asked for.
-    log : FleetLog, optional
-        What happened, on the first path only.
+    sustained_per_s : Bracket, optional
+        Around the largest rate at which it kept the attainment level, requests per second; None when that was not asked
+        for.
     """
 
     judged: Judged
-    sustained_per_s: float | None
-    log: FleetLog | None
+    sustained_per_s: Bracket | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,21 +48,30 @@ class PathResult:
     ----------
     replication : int
         Which path.
-    rate_per_s : float
-        Requests per second of the arrivals' span.
+    rate_per_s, span_s : float
+        Requests per second of the arrivals' span; that span, seconds.
     end_s : float
-        Time of the last completion or arrival of any policy.
-    bound : Bound, optional
-        On goodput, for this path; None without objectives.
+        From the first arrival to the last completion or arrival under any policy, seconds.
+    faults : int
+        How many may happen on it.
+    left_out : int
+        First arrivals that times and attainment leave out, for all policies.
+    limit : PathBound
+        On the requests within their objectives.
     sustained_bound_per_s : float, optional
-        On the largest rate that keeps the attainment level, in the long run; None when that was not asked for.
+        On the largest rate that keeps the attainment level, in the long run; None when that was not asked for, or
+        nothing is proved.
     served : mapping of str to Served
         By label, in the order of the experiment.
     """
 
     replication: int
     rate_per_s: float
-    bound: Bound | None
+    span_s: float
+    end_s: float
+    faults: int
+    left_out: int
+    limit: PathBound
     sustained_bound_per_s: float | None
     served: Mapping[str, Served]
 
@@ -85,66 +86,73 @@ def serve(experiment: FleetExperiment, replication: int, folder: Path | None) ->
     """
     path = experiment.paths.draw(replication)
     faults = experiment.faults_of(replication)
-    bound = path_goodput_bound(path, experiment.fleet, experiment.scoring) if experiment.judged else None
-    served = {}
-    for contender in experiment.contenders:
-        run = _run(experiment, contender, path, faults, replication)
-        judged = judge(run, path, experiment.scoring, experiment.warm_up)
-        _require_bounded(contender.label, judged, bound)
+    limit = path_bound(path, experiment.fleet, experiment.scoring) if experiment.judged else PathBound()
+    served: dict[str, Served] = {}
+    end_s, left_out = 0.0, 0
+    for place, contender in enumerate(experiment.contenders):
+        run = run_of(experiment, contender, path, faults, replication)
+        require_conserved(run)
+        end_s = max(end_s, horizon_s(run))
+        if not place:
+            left_out = arrivals_left_out(run, experiment.warm_up)
+        judged = judge(run, path, experiment.scoring, left_out)
+        _require_bounded(contender.label, judged, limit)
         if folder is not None:
-            save_run(run, folder / f"{contender.label.replace('/', '_')}-{replication}.parquet")
+            save_run(run, folder / run_file(place, contender.label, replication))
         sustained = None
         if experiment.goodput is not None:
-            sustained = _sustained_per_s(experiment, contender, path, faults, replication, experiment.goodput)
-        served[contender.label] = Served(judged, sustained, None if replication else run.log)
-    limit = None
-    if (table := experiment.goodput) is not None:
-        limit = path.rate_per_s * largest_multiple(
+            sustained = _sustained_per_s(experiment, contender, path, replication, experiment.goodput)
+        served[contender.label] = Served(judged, sustained)
+    most_per_s = None
+    if (table := experiment.goodput) is not None and limit.bound is not None:
+        most_per_s = path.rate_per_s * largest_multiple(
             path, experiment.fleet, experiment.scoring, experiment.attainment, table.least, table.most
         )
-    return PathResult(replication, path.rate_per_s, bound, limit, served)
-
-
-def _run(
-    experiment: FleetExperiment, contender: Contender, path: Workload, faults: tuple[Fault, ...], replication: int
-) -> Run:
-    sample_every_s = experiment.sample_every_s or path.span_s / SAMPLES
-    run = simulate(
-        path,
-        experiment.fleet,
-        contender.policy,
-        seed_sequence(experiment.paths.seed, Stream.POLICY, replication),
-        faults=faults,
-        sample_every_s=None if replication else sample_every_s,
-        token_gaps=True,
-        deadlines=experiment.judged and experiment.scoring == "deadlines",
+    return PathResult(
+        replication, path.rate_per_s, path.span_s, end_s, len(faults), left_out, limit, most_per_s, served
     )
-    require_conserved(run)
-    return run
 
 
-def _sustained_per_s(
+def run_of(
     experiment: FleetExperiment,
     contender: Contender,
     path: Workload,
     faults: tuple[Fault, ...],
     replication: int,
-    table: GoodputTable,
-) -> float:
-    """Squeeze the path in time until the policy no longer keeps the attainment level."""
+    sample_every_s: float | None = None,
+) -> Run:
+    """Let a policy serve a path; the run does not depend on whether its load is sampled."""
+    return simulate(
+        path,
+        experiment.fleet,
+        contender.policy,
+        seed_sequence(experiment.paths.seed, Stream.POLICY, replication),
+        faults=faults,
+        sample_every_s=sample_every_s,
+        token_gaps=True,
+        deadlines=experiment.judged and experiment.scoring == "deadlines",
+    )
+
+
+def _sustained_per_s(
+    experiment: FleetExperiment, contender: Contender, path: Workload, replication: int, table: GoodputTable
+) -> Bracket:
+    """Squeeze the path in time until the policy no longer keeps the attainment level; nothing breaks."""
 
     def kept(multiple: float) -> bool:
         squeezed = path.at_rate(multiple * path.rate_per_s)
-        run = _run(experiment, contender, squeezed, faults, replication)
+        run = run_of(experiment, contender, squeezed, (), replication)
+        require_conserved(run)
         return bool(good_requests(run, squeezed, experiment.scoring).mean() >= experiment.attainment)
 
-    return path.rate_per_s * largest_kept(kept, table.least, table.most, table.tolerance)
+    return largest_kept(kept, table.least, table.most, table.tolerance).times(path.rate_per_s)
 
 
-def _require_bounded(label: str, judged: Judged, bound: Bound | None) -> None:
-    found = judged.metrics.get("goodput_per_s")
-    if bound is not None and found is not None and found > bound.value * (1 + TOLERANCE):
+def _require_bounded(label: str, judged: Judged, limit: PathBound) -> None:
+    most = limit.most_good
+    if most is not None and judged.good is not None and judged.good > most:
+        assert limit.bound is not None
         raise MismatchError(
-            f"{label} has {found} requests within objectives per second, beyond the bound {bound.name!r} = "
-            f"{bound.value}: the bound or the simulation is wrong, please report it"
+            f"{label} has {judged.good:,} requests within their objectives, beyond the bound {limit.bound.name!r} = "
+            f"{most:,}: the bound or the simulation is wrong, please report it"
         )

@@ -65,15 +65,21 @@ def write_timeline(name: str, logs: Mapping[str, FleetLog], path: Path) -> None:
         _draw_gradient(figure, column[1], log, max(most, 1))
         if eventful:
             _draw_events(column[2], log)
-        column[0].set_title(label, fontsize="medium")
+        column[0].set_title(label, fontsize="medium", parse_math=False)
         column[-1].set_xlabel("time (s)")
         column[0].set_xlim(0, end_s)
     grid[0, 0].set_ylabel("instances")
-    grid[1, 0].set_ylabel("instances by load\n(colour: requests in system)")
-    figure.suptitle(f"{name}, first path", fontsize="medium")
+    grid[1, 0].set_ylabel(f"instances by load\n(colour: requests in system{_distance(shown)})")
+    figure.suptitle(f"{name}, first path", fontsize="medium", parse_math=False)
     metadata = {"Date": None} if path.suffix == ".svg" else None
     with replacing(path) as part, mpl.rc_context({"svg.hashsalt": "orsched"}):
         figure.savefig(part, format=path.suffix[1:], metadata=metadata)
+
+
+def _distance(logs: Mapping[str, FleetLog]) -> str:
+    """How far apart the samples are, if there are any; the same for all policies."""
+    sampled = [log.samples.times_s for log in logs.values() if log.samples is not None and len(log.samples.times_s) > 1]
+    return f", every {sampled[0][1] - sampled[0][0]:.3g} s" if sampled else ""
 
 
 def _end_s(log: FleetLog) -> float:
@@ -97,9 +103,12 @@ def _draw_instances(axes: Any, log: FleetLog, end_s: float) -> None:
     times = times[times <= end_s]
     colours = [OKABE_ITO[k % len(OKABE_ITO)] for k in range(len(serving))] + [grey for _, grey in others.values()]
     heights = np.array([steps.at(times) for steps in curves])
-    axes.stackplot(times, heights, step="post", labels=[*serving, *others], colors=colours, alpha=0.85, linewidth=0)
+    areas = axes.stackplot(times, heights, step="post", colors=colours, alpha=0.85, linewidth=0)
     axes.set_ylim(0, log.size)
-    axes.legend(frameon=False, fontsize="small", ncols=3, loc="lower left", bbox_to_anchor=(0, 1.06), borderaxespad=0)
+    place = {"loc": "lower left", "bbox_to_anchor": (0, 1.06), "borderaxespad": 0}
+    legend = axes.legend(areas, [*serving, *others], frameon=False, fontsize="small", ncols=3, **place)
+    for text in legend.get_texts():
+        text.set_parse_math(False)
 
 
 def _draw_gradient(figure: Any, axes: Any, log: FleetLog, most: int) -> None:

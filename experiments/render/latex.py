@@ -1,6 +1,8 @@
-"""A gap table as LaTeX with booktabs."""
+"""A gap table, or any table, as LaTeX with booktabs."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from orsched.gap_table import HEADERS, GapTable
 
@@ -22,25 +24,49 @@ _ESCAPES = str.maketrans(
 
 def to_latex(table: GapTable) -> str:
     """A ``table`` environment, for the package booktabs."""
-    width = len(HEADERS)
+    blocks = [[row.cells() for row in table.rows if row.load == load] for load in table.loads]
+    return booktabs(table.title, f"ll{'r' * (len(HEADERS) - 4)}ll", HEADERS, blocks, table.notes)
+
+
+def booktabs(
+    title: str,
+    alignment: str,
+    headers: Sequence[str],
+    blocks: Sequence[Sequence[Sequence[str]]],
+    notes: Sequence[str] = (),
+) -> str:
+    """A ``table`` environment of plain texts, for the package booktabs.
+
+    Parameters
+    ----------
+    title : str
+        Its caption, before the words that say what the numbers are.
+    alignment : str
+        A letter for each column.
+    headers : sequence of str
+        Of the columns.
+    blocks : sequence of sequence of rows
+        Each block of rows has a rule above it.
+    notes : sequence of str
+        Below the table.
+    """
     lines = [
         "% needs \\usepackage{booktabs}",
         r"\begin{table}",
         r"\centering",
-        rf"\caption{{{escaped(table.title)}. Mean $\pm$ half-width of the 95\% interval.}}",
-        rf"\begin{{tabular}}{{ll{'r' * (width - 4)}ll}}",
+        rf"\caption{{{escaped(title)}. Mean $\pm$ half-width of the 95\% interval.}}",
+        rf"\begin{{tabular}}{{{alignment}}}",
         r"\toprule",
-        _line(HEADERS),
+        _line(headers),
     ]
-    for load in table.loads:
-        lines.append(r"\midrule")
-        lines += [_line(row.cells()) for row in table.rows if row.load == load]
+    for rows in blocks:
+        lines += [r"\midrule", *map(_line, rows)]
     lines += [r"\bottomrule", r"\end{tabular}"]
-    lines += [rf"\par\smallskip {escaped(note)}" for note in table.notes]
+    lines += [rf"\par\smallskip {escaped(note)}" for note in notes]
     return "\n".join([*lines, r"\end{table}"]) + "\n"
 
 
-def _line(cells: tuple[str, ...]) -> str:
+def _line(cells: Sequence[str]) -> str:
     return " & ".join(map(escaped, cells)) + r" \\"
 
 

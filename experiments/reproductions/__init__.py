@@ -5,11 +5,12 @@ from types import MappingProxyType
 
 from experiments.reproductions.ares import ARES
 from experiments.reproductions.plan import Reproducible
+from experiments.reproductions.polyserve import POLYSERVE
 from experiments.reproductions.reproduction import Reproduction
 from experiments.reproductions.wait import WAIT
 from orsched.errors import unknown_name
 
-REPRODUCTIONS: Mapping[str, Reproducible] = MappingProxyType({one.name: one for one in (WAIT, ARES)})
+REPRODUCTIONS: Mapping[str, Reproducible] = MappingProxyType({one.name: one for one in (WAIT, ARES, POLYSERVE)})
 
 
 def get_reproduction(name: str) -> Reproducible:

@@ -7,7 +7,7 @@ from typing import Any
 
 from experiments.render.plain import estimate_document, plain
 from experiments.reproductions.cell import Cell
-from experiments.reproductions.published import PublishedItem
+from experiments.reproductions.judgements import documents
 from experiments.reproductions.reproduction import Reproduction
 from experiments.reproductions.study import Study
 from experiments.reproductions.tasks import BOUNDS
@@ -22,7 +22,7 @@ def document(reproduction: Reproduction, study: Study, quick: bool) -> dict[str,
         "version": version("orsched"),
         "seed": study.seed,
         "quick": quick,
-        "comparisons": [_judged_document(item, study) for item in reproduction.published()],
+        "comparisons": documents([(item.group, item.judged(study)) for item in reproduction.published()]),
         "sweeps": [
             {
                 "name": sweep.name,
@@ -34,19 +34,6 @@ def document(reproduction: Reproduction, study: Study, quick: bool) -> dict[str,
             }
             for sweep in study.sweeps
         ],
-    }
-
-
-def _judged_document(item: PublishedItem, study: Study) -> dict[str, Any]:
-    entry = item.judged(study)
-    return {
-        "group": item.group,
-        "what": entry.what,
-        "published": entry.published,
-        "source": entry.mark.value,
-        "ours": entry.ours,
-        "verdict": entry.verdict.outcome.value,
-        "reason": entry.verdict.reason,
     }
 
 

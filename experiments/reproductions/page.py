@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from importlib.metadata import version
 
 from experiments.render.markdown import pipe_table
 from experiments.reproductions.cell import Cell
-from experiments.reproductions.published import Judged
+from experiments.reproductions.judgements import Judgements, counted, made_by, tables
 from experiments.reproductions.reproduction import Reproduction
 from experiments.reproductions.sampling import WINDOW
 from experiments.reproductions.study import Study
@@ -43,14 +41,14 @@ def page(reproduction: Reproduction, study: Study, quick: bool, figures: dict[st
     parts = [
         f"# {reproduction.title}",
         f"{reproduction.source}.",
-        _made_by(reproduction, study, quick),
+        made_by(reproduction.name, study.seed, quick, "fewer and shorter sample paths, a coarse grid, not every sweep"),
         "## Outcome",
-        _counts([entry for _, entry in judged]),
+        counted(judged),
         pipe_table(("published", *(outcome.value for outcome in Outcome)), _by_group(judged)),
         "\n".join(f"- {rule}" for rule in RULES),
         "`paper`: stated in the paper. `code`: read in the authors' public repository, in result files or progress "
         "notes.",
-        *_groups(judged),
+        *tables(judged),
         "## Set-up",
         *reproduction.setup(study),
         "### How it is measured",
@@ -68,35 +66,9 @@ def page(reproduction: Reproduction, study: Study, quick: bool, figures: dict[st
     return "\n\n".join(parts) + "\n"
 
 
-def _made_by(reproduction: Reproduction, study: Study, quick: bool) -> str:
-    options = (" --quick" if quick else "") + (f" --seed {study.seed}" if study.seed else "")
-    note = " **A quick version: fewer and shorter sample paths, a coarse grid, not every sweep.**" if quick else ""
-    return (
-        f"Written by `orsched reproduce {reproduction.name}{options}`, orsched {version('orsched')}, seed {study.seed}."
-        f"{note} Every number below is computed by that command; no verdict is typed by hand."
-    )
-
-
-def _counts(judged: Sequence[Judged]) -> str:
-    counts = Counter(entry.verdict.outcome for entry in judged)
-    return ", ".join(f"{counts[outcome]} {outcome.value}" for outcome in Outcome) + f", of {len(judged)}."
-
-
-def _by_group(judged: Sequence[tuple[str, Judged]]) -> list[tuple[str, ...]]:
+def _by_group(judged: Judgements) -> list[tuple[str, ...]]:
     counts = Counter((group, entry.verdict.outcome) for group, entry in judged)
     return [(group, *(str(counts[group, o]) for o in Outcome)) for group in dict.fromkeys(name for name, _ in judged)]
-
-
-def _groups(judged: Sequence[tuple[str, Judged]]) -> list[str]:
-    parts = []
-    for group in dict.fromkeys(name for name, _ in judged):
-        rows = [
-            (e.what, e.published, e.mark.value, e.ours, e.verdict.outcome.value, e.verdict.reason)
-            for name, e in judged
-            if name == group
-        ]
-        parts += [f"### {group}", pipe_table(("what", "published", "source", "ours", "verdict", "why"), rows)]
-    return parts
 
 
 def _measured(study: Study) -> str:

@@ -114,7 +114,7 @@ def _most_on_time(
 def _mean_tpot(workload: Workload, fleet: Fleet, objectives: Objectives) -> dict[str, Deadlines]:
     paths = CriticalPaths.of(workload, fleet)
     return {
-        "first-token": Deadlines.first_token(workload, fleet, paths, objectives.ttft_s),
+        "first-token": _first_token(workload, fleet, paths, objectives),
         "objective": Deadlines.objective(workload, fleet, paths, objectives),
     }
 
@@ -122,7 +122,12 @@ def _mean_tpot(workload: Workload, fleet: Fleet, objectives: Objectives) -> dict
 def _cumulative(workload: Workload, fleet: Fleet, objectives: Objectives) -> dict[str, Deadlines]:
     paths = CriticalPaths.of(workload, fleet)
     return {
-        "first-token": Deadlines.first_token(workload, fleet, paths, objectives.ttft_s),
+        "first-token": _first_token(workload, fleet, paths, objectives),
         "whole-life": Deadlines.whole_life(workload, fleet, paths, objectives),
         "two-legs": Deadlines.two_legs(workload, fleet, paths, objectives),
     }
+
+
+def _first_token(workload: Workload, fleet: Fleet, paths: CriticalPaths, objectives: Objectives) -> Deadlines:
+    life_s = objectives.life_s(workload.output_tokens)
+    return Deadlines.first_token(workload, fleet, paths, objectives.ttft_s, life_s)

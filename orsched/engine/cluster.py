@@ -62,6 +62,7 @@ class Cluster:
     __slots__ = (
         "_events",
         "_initial",
+        "_policy",
         "alone",
         "attentive",
         "calendar",
@@ -86,6 +87,7 @@ class Cluster:
         rng: np.random.Generator,
     ) -> None:
         groups = list(fleet.instances())
+        self._policy = policy
         self.calendar = calendar
         self.requests = requests
         self.alone = fleet.size == 1
@@ -157,6 +159,7 @@ class Cluster:
         require_decoding(source, order.request, now_s)
         if target.state is not State.SERVING or target is source:
             raise InputError(f"policy ordered {order!r}: the target must be another instance that serves")
+        self._policy.require_transfers(f"policy ordered {order!r}")
         self.attentive = True
         self.transfers.migrate(order.request, source, target, now_s)
 
@@ -164,6 +167,8 @@ class Cluster:
         instance = self._instance(order.instance, order)
         if not isinstance(order.tier, str | None) or not isinstance(order.role, Role | None):
             raise InputError(f"policy ordered {order!r}: a tier is a text or None, a role a Role or None")
+        if order.role is not None and order.role is not Role.MIXED:
+            self._policy.require_transfers(f"policy ordered {order!r}")
         if instance.tier != order.tier:
             instance.tier = order.tier
             self.note("tier", instance.index, None, now_s, NO_TIER if order.tier is None else order.tier)

@@ -20,6 +20,7 @@ from orsched.errors import InputError, PlanError
 from orsched.faults import Fault
 from orsched.fitting import require_fit
 from orsched.fleet import Fleet
+from orsched.group import Role
 from orsched.policy import Policy
 from orsched.run import Run
 from orsched.workloads import Workload
@@ -75,13 +76,17 @@ def simulate(
     Raises
     ------
     InputError
-        When a request can never fit into an instance's KV memory; when the router names an instance that is not there
-        or takes no new requests.
+        When a request can never fit into an instance's KV memory; when requests would move with their KV cache and the
+        policy's batcher does not take them; when the router names an instance that is not there or takes no new
+        requests.
     PlanError
         When the policy plans what cannot be executed, or idles forever; names time, instance and request. When nobody
         is left to serve a request.
     """
     _require_types(workload, fleet, policy)
+    for group in fleet.groups:
+        if group.role is not Role.MIXED:
+            policy.require_transfers(f"a group of the fleet has role {str(group.role)!r}")
     require_fit(workload, fleet)
     sequence = _sequence(seed)
     requests = Requests(workload, policy, _child(sequence, _PREDICTOR, 0))

@@ -302,6 +302,13 @@ class Stream:
                 return
             steps = self._fitting(steps, ledger.free_blocks)
             blocks = epoch.need(steps)
+        dock = self._instance.dock
+        if dock.expected or dock.landed:
+            # Those that pause could not grow any more: then there is less room for those that come.
+            paused = self._instance.growth_blocks() - epoch.need(1)
+            if blocks > (room := ledger.free_blocks - paused):
+                steps = max(1, epoch.most_steps(steps, room))
+                blocks = epoch.need(steps)
         prefixes = self._instance.store.prefixes
         if prefixes is not None and any(self._instance.queues) and blocks > (room := prefixes.blocks_before_loss()):
             # A prefix lost may change who is admitted, also for a policy that looks an iteration ahead.

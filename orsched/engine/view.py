@@ -281,6 +281,12 @@ class InstanceView:
         dock, held = self._instance.dock, self._ledger.held
         return sum(held[r] for r in dock.expected) + sum(held[r] for r, _ in dock.landed)
 
+    @property
+    def promised_blocks(self) -> int:
+        """KV blocks held for requests that do not run here: those that `num_inbound` counts, and parked ones."""
+        held = self._ledger.held
+        return self.inbound_blocks + sum([held[r] for r in self._instance.dock.parked])
+
     def slo(self, request: int) -> SLO | None:
         """Objective of the workload's class of `request`; None when it has none."""
         requests = self._instance.requests

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from heapq import heappop, heappush
+from typing import TYPE_CHECKING
+
+from policies.parts.ranked import PAUSED, RUNNING
+
+if TYPE_CHECKING:
+    from orsched.engine.view import InstanceView
 
 TOLERANCE = 1e-6
 """Relative: a quantum ends so much later, and a request is starved so much earlier, that rounding decides nothing."""
@@ -39,7 +45,8 @@ class FeedbackQueues:
         return self._level[request], self._place[request]
 
     def join(self, request: int, level: int, arrival_s: float) -> None:
-        """A request arrives at the back of a queue."""
+        """A request arrives at the back of a queue; it does not run yet, and what was known of it is forgotten."""
+        self._forget([request])
         self._back += 1
         self._level[request], self._place[request], self._used[request] = level, self._back, 0.0
         self._idle[request] = arrival_s
@@ -60,12 +67,12 @@ class FeedbackQueues:
                 self._used[request] += now_s - since
                 self._idle[request] = now_s
 
-    def forget_departed(self, residents: Collection[int], running: int) -> None:
-        """Drop the requests that have left, if less are `running` than were started."""
-        if len(self._since) == running:
-            return
-        for request in [r for r in self._since if r not in residents]:
-            del self._since[request], self._level[request], self._place[request], self._used[request]
+    def forget_departed(self, view: InstanceView) -> None:
+        """Drop the requests that have left, once those that have come have joined; work only if somebody has left."""
+        if len(self._since) != view.decoding(RUNNING):
+            self._forget([r for r in self._since if r not in view.running])
+        if len(self._idle) != len(view.waiting) + view.decoding(PAUSED):
+            self._forget([r for r in self._idle if r not in view.running and r not in view.waiting])
 
     def demote(self, now_s: float) -> None:
         """Move running requests that have used up their quantum to the front of the next queue, with a new one."""
@@ -99,6 +106,11 @@ class FeedbackQueues:
         for request in sorted(starved, key=self.rank, reverse=True):
             self._to_front(request, 0)
         return starved
+
+    def _forget(self, requests: Iterable[int]) -> None:
+        for request in requests:
+            for book in (self._level, self._place, self._used, self._since, self._idle):
+                book.pop(request, None)
 
     def _to_front(self, request: int, level: int) -> None:
         self._front -= 1

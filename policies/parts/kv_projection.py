@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from orsched.engine.view import InstanceView
+
 
 _KEPT = "policies.parts.kv_projection"
 
@@ -19,7 +21,8 @@ class KVProjection:
     A decoding request takes part in every iteration: with ``c`` tokens cached now it holds ``c + t`` at the end of
     iteration ``t``, and nothing after its last one. The total never falls between two completions, so that it stays
     within the capacity if it does in the iterations in which somebody completes. A request whose prompt is partly
-    processed counts with its peak in every iteration: an upper bound, whatever the pace of its chunks.
+    processed counts with its peak in every iteration: an upper bound, whatever the pace of its chunks. Blocks promised
+    to requests that do not run here (`InstanceView.promised_blocks`) count as they are, in every iteration.
 
     Parameters
     ----------
@@ -34,20 +37,19 @@ class KVProjection:
     nor does the load when the last of somebody ends, until somebody starts or leaves before. So it can be kept (`of`).
     """
 
-    __slots__ = ("_bases", "_block_tokens", "_capacity", "_ends", "_load", "_now", "_residents")
+    __slots__ = ("_bases", "_block_tokens", "_capacity", "_ends", "_load", "_now", "_residents", "_seen")
 
     def __init__(self, view: InstanceView) -> None:
         self._block_tokens = bisect_right(range(1, view.context_tokens + 1), 1, key=view.blocks_for)
-        self._capacity = view.capacity_blocks
-        self._now = now = view.iterations
+        self._capacity = view.capacity_blocks - view.promised_blocks
+        self._seen = len(view.arrived)
+        self._now = view.iterations
         self._residents: dict[int, tuple[int, int]] = {}
         for request in view.running:
-            peak = view.input_tokens(request) + view.output_tokens(request) - 1
             if request in view.prefilling:
-                self.hold(peak)
+                self.hold(_peak_tokens(view, request))
             else:
-                base = view.cached_tokens(request) - now
-                self._residents[request] = (peak - base, base)
+                self._residents[request] = self._end_and_base(view, request)
         ordered = sorted(self._residents.values())
         ends, bases = np.array(ordered, dtype=np.int64).reshape(-1, 2).T
         blocks = -(-(bases + ends[:, None]) // self._block_tokens)
@@ -80,7 +82,9 @@ class KVProjection:
 
     def start(self, request: int, prompt_tokens: int, iterations: int) -> None:
         """Count that request among the residents."""
-        end, base = self._now + iterations, prompt_tokens - 1 - self._now
+        self._count_in(request, self._now + iterations, prompt_tokens - 1 - self._now)
+
+    def _count_in(self, request: int, end: int, base: int) -> None:
         self._residents[request] = (end, base)
         before = bisect_right(self._ends, end)
         own = self._load_at(end) + self._blocks(base + end)
@@ -99,6 +103,8 @@ class KVProjection:
 
     def earliest(self, prompt_tokens: int, iterations: int) -> int:
         """Iterations until such a request fits if nobody else starts, at most until the next completion."""
+        if not self._ends:
+            return sys.maxsize
         first_end = self._ends[0] - self._now
         delay = 0
         while delay < first_end:
@@ -130,16 +136,28 @@ class KVProjection:
 
     def _follow(self, view: InstanceView) -> None:
         self._now = now = view.iterations
+        self._capacity = view.capacity_blocks - view.promised_blocks
         over = bisect_right(self._ends, now)
         del self._ends[:over], self._bases[:over], self._load[:over]
+        for request in view.arrived[self._seen :]:
+            if request in view.running:
+                self._leave(request)
+                self._count_in(request, *self._end_and_base(view, request))
+        self._seen = len(view.arrived)
         if len(self._residents) != view.num_running:
             for request in self._residents.keys() - view.running:
-                end, base = self._residents.pop(request)
-                if end > now:
-                    self._leave(end, base)
+                self._leave(request)
 
-    def _leave(self, end: int, base: int) -> None:
-        """Take out a request that left before its end."""
+    def _end_and_base(self, view: InstanceView, request: int) -> tuple[int, int]:
+        """Last iteration of a decoding request, and its tokens less the iteration."""
+        base = view.cached_tokens(request) - self._now
+        return _peak_tokens(view, request) - base, base
+
+    def _leave(self, request: int) -> None:
+        """Take a request out, if it is in, whether or not its end has come."""
+        end, base = self._residents.pop(request, (self._now, 0))
+        if end <= self._now:
+            return
         place = self._bases.index(base, bisect_left(self._ends, end))
         del self._ends[place], self._bases[place], self._load[place]
         self._change(bisect_right(self._ends, end), base, -1)
@@ -157,3 +175,8 @@ class KVProjection:
 
     def _blocks(self, tokens: int) -> int:
         return -(-tokens // self._block_tokens)
+
+
+def _peak_tokens(view: InstanceView, request: int) -> int:
+    """KV tokens a resident holds at its end by the output length that is known."""
+    return view.input_tokens(request) + view.output_tokens(request) - 1

@@ -122,9 +122,10 @@ def choose(
     """Give seats and memory out by rank.
 
     The best residents decode, as many as there are seats; the others pause and keep their KV cache. When the growth of
-    those that decode does not fit, the worst residents are preempted. A waiting request starts, with its whole prompt,
-    when a seat is left by all with a better rank and its prompt fits beside all residents, or beside those that are
-    left without the `expendable` worst, as far as these have a worse rank. The first that cannot start ends admission.
+    those that decode does not fit, the worst residents are preempted, never the best. A waiting request starts, with
+    its whole prompt, when a seat is left by all with a better rank and its prompt fits beside all residents, or beside
+    those that are left without the `expendable` worst, as far as these have a worse rank. The first that cannot start
+    ends admission.
 
     Parameters
     ----------
@@ -177,7 +178,7 @@ def by_rank(
     running = min(count, seats - len(chunks))
     short = total[running] - free
     preempted: list[int] = []
-    while short > 0:
+    while short > 0 and (count > 1 or chunks):
         count -= 1
         request = residents[count][1]
         short -= view.held_blocks(request) + (count < running and growth[count])

@@ -5,8 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from orsched.checks import check_number, check_whole
+from policies.parts.ranked import PAUSED
+
+if TYPE_CHECKING:
+    from orsched.engine.view import InstanceView
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,17 @@ class StarvationWatch:
         for request in requests:
             if self._idle.pop(request, None) is not None and request in self._left:
                 self._ends[request] = iterations + self._left[request]
+
+    def forget(self, requests: Iterable[int]) -> None:
+        """What was counted of `requests` before does not matter: they have left, or come anew."""
+        for request in requests:
+            for book in (self._idle, self._left, self._ends):
+                book.pop(request, None)
+
+    def forget_departed(self, view: InstanceView) -> None:
+        """Drop idle requests that have left with their KV cache; work only if somebody has."""
+        if len(self._idle) != len(view.waiting) + view.decoding(PAUSED):
+            self.forget([r for r in self._idle if r not in view.running and r not in view.waiting])
 
     def update(self, iterations: int, running: Collection[int]) -> list[int]:
         """End and begin stays in the top class; returns who has come to it.

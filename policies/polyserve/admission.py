@@ -84,9 +84,9 @@ class Admission:
     prefill: PrefillRule
     deadlines: tuple[DeadlineTest, ...]
 
-    def candidates(self, desk: Desk, tier: int, job: Job) -> Iterator[int]:
+    def candidates(self, view: FleetView, desk: Desk, tier: int, job: Job) -> Iterator[int]:
         """Servers of a tier that may admit a job, in the order in which they are asked; no other would."""
-        return desk.screen.passing(desk.column(tier), job.entry.kv_tokens, job.prompt_tokens, job.due_s)
+        return desk.screens[tier].passing(view.now_s, job.entry.kv_tokens, job.prompt_tokens, job.due_s)
 
     def judged(self, view: FleetView, desk: Desk, job: Job) -> Job:
         """The job with the deadline that it is judged by: none when it is late on any empty server of its own tier."""
@@ -104,11 +104,15 @@ class Admission:
             return True
         host = desk.host(view, server, tier)
         tick = view.clock(server)
-        book.floor = self.peak.floor(book, tick, desk.shortest, least)
         if book.pace is None and job.prompt_tokens:
             book.pace = self.prefill(host, book.count, book.committed_tokens)
-        peak_tokens = self.peak(book, tick, job.entry.remaining, least).tokens(job.entry.kv_tokens)
-        if peak_tokens <= host.largest_kv_tokens(book.count + 1):
+        peak = self.peak(book, tick, desk.shortest, least)
+        book.beside, book.tick = peak.beside, tick
+        most_tokens = host.largest_kv_tokens(book.count + 1)
+        if peak.beside + job.entry.kv_tokens <= most_tokens and job.entry.remaining != desk.shortest:
+            peak = self.peak(book, tick, job.entry.remaining, least)
+        peak_tokens = peak.tokens(job.entry.kv_tokens)
+        if peak_tokens <= most_tokens:
             first_s = view.iteration_end_s(server)
             if book.pace is not None and job.prompt_tokens:
                 ahead = view.backlog_tokens(server) - view.prompt_in_flight(server)

@@ -45,9 +45,10 @@ class Book:
         KV tokens of all requests together, each at its expected end: prompts and average outputs.
     in_system, evictions : int
         The server's own counts when it was looked at last; `in_system` includes those sent there since.
-    floor : int, optional
-        What the KV tokens will at least peak at with one more request, its prompt left out, for as long as nobody
-        leaves; None when not known.
+    beside : int, optional
+        A lower bound of `Peak.beside` for any new request, at `tick`, for as long as nobody leaves; None: not known.
+    tick : int
+        Tick of the server's clock that `beside` is about.
     pace : Pace, optional
         How fast prompts get on, until a request comes or leaves; None when not known.
     """
@@ -56,14 +57,15 @@ class Book:
         "_groups",
         "_known",
         "_queue",
+        "beside",
         "committed_tokens",
         "count",
         "evictions",
-        "floor",
         "in_system",
         "pace",
         "queued_tokens",
         "residents",
+        "tick",
     )
 
     def __init__(self) -> None:
@@ -80,12 +82,30 @@ class Book:
         self.committed_tokens = 0
         self.in_system = -1
         self.evictions = 0
-        self.floor: int | None = None
+        self.beside: int | None = None
+        self.tick = 0
         self.pace: Pace | None = None
 
-    def send(self, request: int, entry: Queued) -> None:
-        """Note that a request is on its way to the server."""
+    @property
+    def growing(self) -> int:
+        """Requests whose growth begins later the later they decode, with a new one: what `beside` falls by a tick."""
+        return len(self._queue) + 1
+
+    def advance(self, tick: int) -> None:
+        """Let time pass to `tick`, as far as `beside` is concerned."""
+        if self.beside is not None:
+            self.beside -= self.growing * (tick - self.tick)
+        self.tick = tick
+
+    def send(self, request: int, entry: Queued, shortest: int, least_remaining: int) -> None:
+        """Note that a request is on its way to the server.
+
+        It holds what it starts with and `least_remaining` iterations more whenever a new request of at least `shortest`
+        iterations is there, if it lasts as long itself.
+        """
         self.in_system += 1
+        if self.beside is not None:
+            self.beside = None if entry.remaining < shortest else self.beside + entry.kv_tokens + least_remaining
         self._put(request, entry)
         self.pace = None
 

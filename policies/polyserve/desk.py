@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
 from sortedcontainers import SortedSet
 
 from orsched.engine.state import State
@@ -110,8 +108,7 @@ class Desk:
         self._alone: dict[int, list[tuple[Host, Pace]]] = {}
         self._kinds = [id(view.hardware(server)) for server in range(view.size)]
         self._seats = max(view.hardware(server).max_num_seqs for server in range(view.size))
-        self.screen = Screen(view.size)
-        self._columns: list[NDArray[np.int64] | None] = [None] * tiers
+        self.screens = [Screen(view.size) for _ in range(tiers)]
         self._tier_of: list[int | None] = [None] * view.size
         self._where: list[tuple[State, str | None, Role] | None] = [None] * view.size
         self.idle: SortedSet = SortedSet()
@@ -160,13 +157,6 @@ class Desk:
         """Fewest decode iterations that are expected of any new request."""
         return max(min(self.lengths) - 1, self.desks.least_remaining)
 
-    def column(self, tier: int) -> NDArray[np.int64]:
-        """Serving servers of a tier, increasing."""
-        found = self._columns[tier]
-        if found is None:
-            found = self._columns[tier] = np.array(self.members[tier], dtype=np.int64)
-        return found
-
     def catch_up(self, view: FleetView) -> None:
         """Look at the servers that have changed."""
         changed = view.changed(_MEMO)
@@ -176,14 +166,16 @@ class Desk:
                 self._move(server, *where)
                 self._where[server] = where
             count = view.in_system(server)
-            if self._tier_of[server] is not None:
+            tier = self._tier_of[server]
+            if tier is not None:
                 book = self.books[server]
                 if count != book.in_system or view.evictions(server) != book.evictions:
-                    book.floor = book.pace = None
+                    book.beside = book.pace = None
                     book.in_system = count
                     self.show(view, server)
-                ahead = view.backlog_tokens(server) - view.prompt_in_flight(server)
-                self.screen.queue(server, ahead, view.iteration_end_s(server))
+                else:
+                    book.advance(view.clock(server))
+                    self._pass_time(view, server, tier, book)
             elif where == (State.SERVING, None, self.desks.role):
                 if count:
                     self.idle.discard(server)
@@ -196,7 +188,7 @@ class Desk:
         known = self._tier_of[server]
         if known is not None:
             self.members[known].discard(server)
-            self._columns[known] = None
+            self.screens[known].drop(server)
         self._tier_of[server] = None
         self.idle.discard(server)
         self.off.discard(server)
@@ -213,26 +205,29 @@ class Desk:
         elif state is State.SERVING and tier is not None:
             self._tier_of[server] = tier
             self.members[tier].add(server)
-            self._columns[tier] = None
 
     def sent(self, view: FleetView, server: int, request: int, entry: Queued) -> None:
         """Note that a request has been sent to a server: what it will hold at its peak is so much more."""
-        book = self.books[server]
-        book.send(request, entry)
-        if book.floor is not None:
-            short = entry.remaining < self.shortest
-            book.floor = None if short else book.floor + entry.kv_tokens + self.desks.least_remaining
+        self.books[server].send(request, entry, self.shortest, self.desks.least_remaining)
         self.show(view, server)
 
     def show(self, view: FleetView, server: int) -> None:
-        """Put on the screen what a server's book says."""
+        """Put on the screen of its tier what a server's book says."""
         tier = self._tier_of[server]
         if tier is None:
             return
         book = self.books[server]
-        room, pace = ANY, book.pace
-        if not book.in_system:
-            pace = None
-        elif book.floor is not None:
-            room = self.host(view, server, tier).largest_kv_tokens(book.count + 1) - book.floor
-        self.screen.place(server, self.desks.rank(book.in_system, self._seats), room, pace)
+        rank = self.desks.rank(book.in_system, self._seats)
+        self.screens[tier].place(server, rank, book.pace if book.in_system else None)
+        self._pass_time(view, server, tier, book)
+
+    def _pass_time(self, view: FleetView, server: int, tier: int, book: Book) -> None:
+        """Put on the screen what changes as a server goes on."""
+        screen, free_s = self.screens[tier], view.iteration_end_s(server)
+        screen.queue(server, view.backlog_tokens(server) - view.prompt_in_flight(server), free_s)
+        if book.beside is None or not book.in_system:
+            screen.room(server, ANY, 0, 0.0, 1.0)
+        else:
+            host = self.host(view, server, tier)
+            tokens = host.largest_kv_tokens(book.count + 1) - book.beside
+            screen.room(server, tokens, book.growing, free_s, host.shortest_s)

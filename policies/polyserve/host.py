@@ -23,9 +23,14 @@ class Host:
         How prompts are cut there; None where none are processed.
     kv_test : bool
         Whether the KV tokens at their peak must fit into the memory.
+
+    Attributes
+    ----------
+    shortest_s : float
+        What an iteration takes at least, seconds.
     """
 
-    __slots__ = ("_largest", "_service", "chunks", "most_tokens", "seats", "tpot_s")
+    __slots__ = ("_largest", "_service", "chunks", "most_tokens", "seats", "shortest_s", "tpot_s")
 
     def __init__(self, hardware: Hardware, tpot_s: float, chunks: ChunkRule | None, kv_test: bool) -> None:
         self._service = hardware.service
@@ -34,6 +39,7 @@ class Host:
         self.seats = hardware.max_num_seqs
         blocks = hardware.kv_capacity_tokens // hardware.block_tokens
         self.most_tokens = blocks * hardware.block_tokens if kv_test else MOST_KV_TOKENS
+        self.shortest_s = self.decode_s(1, 0)
         self._largest: dict[int, int] = {}
 
     def largest_kv_tokens(self, seqs: int) -> int:

@@ -112,7 +112,7 @@ class DecodeLadder:
 def admitting(view: FleetView, desk: Desk, job: Job, promotion: Promotion, admits: Admission) -> int | None:
     """First server that admits `job`, which counts as sent there; None when all refuse."""
     for tier in promotion(job.tier):
-        for server in admits.candidates(desk, tier, job):
+        for server in admits.candidates(view, desk, tier, job):
             if admits(view, desk, server, tier, job):
                 desk.sent(view, server, job.request, job.entry)
                 return server

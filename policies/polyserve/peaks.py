@@ -27,17 +27,15 @@ class Peak(NamedTuple):
 
 
 class PeakRule(Protocol):
-    """How K_max is found."""
+    """How K_max is found.
+
+    While nobody leaves, `Peak.beside` falls by at most one token per iteration for each request that does not decode,
+    the new one included: what is held at a given tick is what the residents hold then, which stays, and what the others
+    have grown by, if they begin now. It does not fall when `remaining` is larger. The router relies on both.
+    """
 
     def __call__(self, book: Book, tick: int, remaining: int, least_remaining: int, /) -> Peak:
         """Return the peak with a new request that decodes for `remaining` iterations from `tick` on."""
-        ...
-
-    def floor(self, book: Book, tick: int, remaining: int, least_remaining: int, /) -> int:
-        """Return what `Peak.beside` cannot be below from `tick` on while nobody leaves.
-
-        For every new request of at least `remaining` iterations; more requests may come, and begin to decode.
-        """
         ...
 
 
@@ -83,24 +81,6 @@ class ExactPeak:
             beside = max(beside, residents.highest(first, last, others) + tokens - others * tick)
         return Peak(beside, after)
 
-    def floor(self, book: Book, tick: int, remaining: int, least_remaining: int, /) -> int:
-        """Return the larger of two sums that only grow while nobody leaves.
-
-        All that is there now and `least_remaining` further iterations; and, for each resident that is due while
-        everybody who does not decode yet is still there, the peak at its end with what those start with and
-        `least_remaining` iterations of theirs. Until that end the second is a term of K_max less some growth. After it,
-        that resident is expected to go on for `least_remaining` iterations, and the first sum has outgrown the second.
-        """
-        residents = book.residents
-        first = residents.position(tick + least_remaining)
-        shortest = min(remaining, book.queued[0][0]) if book.queued else remaining
-        last = residents.position(tick + shortest + 1)
-        value = _all(book, tick, least_remaining)
-        if first < last:
-            begun = book.queued_tokens + (book.count - len(residents) + 1) * least_remaining
-            value = max(value, residents.highest(first, last) + begun)
-        return value
-
 
 class CheapPeak:
     """The bound ``K_now + p + (n + 1) L`` of a third party's implementation: everybody grows by a whole answer more."""
@@ -108,10 +88,6 @@ class CheapPeak:
     def __call__(self, book: Book, tick: int, remaining: int, least_remaining: int, /) -> Peak:
         """Return the bound."""
         return Peak(_all(book, tick, 0) + (book.count + 1) * (remaining + 1), 0)
-
-    def floor(self, book: Book, tick: int, remaining: int, least_remaining: int, /) -> int:
-        """Return the bound now: it grows with what is cached."""
-        return self(book, tick, remaining, least_remaining).beside
 
 
 def _all(book: Book, tick: int, iterations: int) -> int:

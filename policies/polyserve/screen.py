@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
 from orsched.catalogue import MOST_KV_TOKENS
 from policies.polyserve.deadlines import Pace
@@ -13,15 +12,17 @@ from policies.polyserve.deadlines import Pace
 ANY = MOST_KV_TOKENS
 """Room of a server that has to be asked."""
 
+_NOBODY = -1.0
 _LAST = np.iinfo(np.int64).max
 _AT_ONCE = Pace(1, 0.0)
+_ROUNDING = 0.5
+"""Tokens by which what is known of room may be rounded off."""
 
 
 class Screen:
-    """What is known of each server, in columns; it may let servers through that refuse, but holds none back that admit.
+    """What is known of each server of a tier, in columns; it may let through who refuses, but hides no one who admits.
 
-    A look at a tier costs a few operations on columns as long as the tier. A server's row is rewritten when it has
-    changed.
+    A look costs a few operations on columns as long as the fleet. A server's row is rewritten when it has changed.
 
     Parameters
     ----------
@@ -29,20 +30,21 @@ class Screen:
         Numbers are below this.
     """
 
-    __slots__ = ("_ahead", "_chunk", "_each_s", "_free_s", "_rank", "_room")
+    __slots__ = ("_ahead", "_chunk", "_each_s", "_free_s", "_grows_per_s", "_later_room", "_rank", "_room")
 
     def __init__(self, servers: int) -> None:
         self._rank = np.zeros(servers, dtype=np.int64)
-        self._room = np.zeros(servers, dtype=np.int64)
+        self._room = np.full(servers, _NOBODY)
+        self._later_room = np.full(servers, _NOBODY)
+        self._grows_per_s = np.zeros(servers)
         self._ahead = np.zeros(servers)
         self._chunk = np.ones(servers)
         self._each_s = np.zeros(servers)
         self._free_s = np.zeros(servers)
 
-    def place(self, server: int, rank: int, room: int, pace: Pace | None) -> None:
-        """Say how a server ranks, how many KV tokens a request may start with there, and how fast prompts get on."""
+    def place(self, server: int, rank: int, pace: Pace | None) -> None:
+        """Say how a server ranks, and how fast prompts get on there; None when that is not known."""
         self._rank[server] = rank
-        self._room[server] = room
         self._chunk[server], self._each_s[server] = _AT_ONCE if pace is None else pace
 
     def queue(self, server: int, ahead_tokens: int, free_s: float) -> None:
@@ -50,13 +52,37 @@ class Screen:
         self._ahead[server] = ahead_tokens
         self._free_s[server] = free_s
 
-    def passing(self, members: NDArray[np.int64], kv_tokens: int, prompt_tokens: int, due_s: float) -> Iterator[int]:
-        """Yield members that may admit a request, by rank, those of one rank in their order.
+    def room(self, server: int, tokens: int, grows: int, free_s: float, shortest_s: float) -> None:
+        """Say how many KV tokens a request may start with at a server, at most.
 
         Parameters
         ----------
-        members : ndarray of int64
-            Servers to look at, increasing.
+        server : int
+            Which.
+        tokens : int
+            How many, until the iteration in flight ends at `free_s`, seconds on the clock.
+        grows : int
+            How many more with every iteration.
+        free_s, shortest_s : float
+            When the iteration in flight ends, seconds on the clock, and what the next ones take at least, seconds.
+        """
+        per_s = grows / shortest_s
+        self._room[server] = tokens
+        self._grows_per_s[server] = per_s
+        self._later_room[server] = tokens + grows - per_s * free_s
+
+    def drop(self, server: int) -> None:
+        """Take a server out."""
+        self._room[server] = self._later_room[server] = _NOBODY
+        self._grows_per_s[server] = 0.0
+
+    def passing(self, now_s: float, kv_tokens: int, prompt_tokens: int, due_s: float) -> Iterator[int]:
+        """Yield servers that may admit a request, by rank, those of one rank in their order.
+
+        Parameters
+        ----------
+        now_s : float
+            Time on the clock, seconds.
         kv_tokens : int
             KV tokens that the request starts to decode with.
         prompt_tokens : int
@@ -64,7 +90,10 @@ class Screen:
         due_s : float
             When its first token is due, seconds on the clock; infinite when that does not matter.
         """
-        found = members[self._room[members] >= kv_tokens]
+        least = kv_tokens - _ROUNDING
+        later = self._grows_per_s * now_s
+        later += self._later_room
+        found = np.flatnonzero(np.maximum(later, self._room) >= least)
         if prompt_tokens and due_s < np.inf and len(found):
             iterations = np.ceil((self._ahead[found] + prompt_tokens) / self._chunk[found])
             found = found[self._free_s[found] + iterations * self._each_s[found] <= due_s]

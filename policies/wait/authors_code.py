@@ -147,4 +147,5 @@ class AuthorsWait:
                 "per_stage": [limit.per_stage for limit in limits],
                 "in_service": [limit.in_service for limit in limits],
             },
+            takes_transfers=False,
         )

@@ -96,4 +96,5 @@ class AuthorsNestedWait:
                 "chunk_tokens": batcher.chunk_tokens,
                 "batch_tokens": batcher.batch_tokens,
             },
+            takes_transfers=False,
         )

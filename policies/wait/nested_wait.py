@@ -152,4 +152,4 @@ def nested_policy(name: str, chosen: NestedThresholds) -> Policy:
     """Bundle the batcher with its cohorts; the settings say what it runs with."""
     segments = chosen.segments
     batcher = Nesting(segments.cuts, segments.thresholds, segments.stage_iterations)
-    return Policy(name, batcher, num_cohorts=batcher.cohorts, settings=chosen.settings())
+    return Policy(name, batcher, num_cohorts=batcher.cohorts, settings=chosen.settings(), takes_transfers=False)

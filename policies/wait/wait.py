@@ -249,4 +249,5 @@ def wait_policy(name: str, batcher: Waiting | KeepDecoding, bins: LengthBins, ch
             "memory_tokens": chosen.memory_tokens,
             "slack": chosen.slack,
         },
+        takes_transfers=False,
     )

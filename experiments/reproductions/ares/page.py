@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from importlib.metadata import version
-
 from experiments.render.markdown import pipe_table
-from experiments.reproductions.ares.numbers import GROUPS, judged
+from experiments.reproductions.ares.numbers import judged
 from experiments.reproductions.ares.results import Results
 from experiments.reproductions.ares.setting import BASE, FAMILIES, LEVEL, Sweep
 from experiments.reproductions.ares.text import remarks, setup
-from experiments.reproductions.verdict import Outcome
+from experiments.reproductions.judgements import counted, made_by, tables
 from orsched.estimate import Estimate, estimate
 from orsched.gap_table import percent
 
@@ -41,38 +38,26 @@ HEADERS = (
 def page(results: Results, quick: bool, figure: str) -> str:
     """The same results give the same text: there is no time and no machine in it."""
     entries = judged(results)
-    counts = Counter(entry.verdict.outcome for _, entry in entries)
     parts = [
         "# ARES / STAR: rescheduling of decode instances by predicted load, ours beside the published numbers",
         "arXiv 2510.13668: ARES (v1), renamed STAR (v2). Its formulas, devices, workloads and baselines are not in "
         "what we could read. What runs here is a reference design of ours ([ares.md](../ares.md)) on a "
         "setting of ours: it is not the paper's system, and nothing here refutes or confirms its measurements.",
-        _made_by(results, quick),
+        made_by("ares", results.seed, quick, "few and short sample paths, not every sweep"),
         "## Outcome",
-        ", ".join(f"{counts[outcome]} {outcome.value}" for outcome in Outcome) + f", of {len(entries)}.",
+        counted(entries),
         RULES,
+        *tables(entries),
+        "## Set-up",
+        *setup(results),
+        "## Results",
+        _legend(results),
+        f"![P99 TPOT against load]({figure})",
     ]
-    for group in GROUPS:
-        rows = [
-            (e.what, e.published, e.mark.value, e.ours, e.verdict.outcome.value, e.verdict.reason)
-            for heading, e in entries
-            if heading == group
-        ]
-        parts += [f"### {group}", pipe_table(("what", "published", "source", "ours", "verdict", "why"), rows)]
-    parts += ["## Set-up", *setup(results), "## Results", _legend(results), f"![P99 TPOT against load]({figure})"]
     for sweep in results.sweeps:
         parts += _sweep(results, sweep)
     parts += ["## Remarks", *remarks(results)]
     return "\n\n".join(parts) + "\n"
-
-
-def _made_by(results: Results, quick: bool) -> str:
-    options = (" --quick" if quick else "") + (f" --seed {results.seed}" if results.seed else "")
-    note = " **A quick version: few and short sample paths, not every sweep.**" if quick else ""
-    return (
-        f"Written by `orsched reproduce ares{options}`, orsched {version('orsched')}, seed {results.seed}.{note} Every "
-        "number below is computed by that command; no verdict is typed by hand."
-    )
 
 
 def _legend(results: Results) -> str:

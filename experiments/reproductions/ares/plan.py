@@ -15,6 +15,7 @@ from experiments.reproductions.ares.page import page
 from experiments.reproductions.ares.results import Results
 from experiments.reproductions.ares.setting import FAMILIES, REPLICATIONS, REQUESTS, Sweep, sweeps
 from experiments.reproductions.ares.tasks import AresTask, ErrorTask
+from experiments.reproductions.judgements import documents
 from experiments.reproductions.plan import Cells, CellTask, require_seed
 
 QUICK_ERRORS = (20, 2)
@@ -87,18 +88,7 @@ class AresReport:
             "version": version("orsched"),
             "seed": results.seed,
             "quick": self.quick,
-            "comparisons": [
-                {
-                    "group": group,
-                    "what": entry.what,
-                    "published": entry.published,
-                    "source": entry.mark.value,
-                    "ours": entry.ours,
-                    "verdict": entry.verdict.outcome.value,
-                    "reason": entry.verdict.reason,
-                }
-                for group, entry in judged(results)
-            ],
+            "comparisons": documents(judged(results)),
             "errors_tokens": dict(results.found[results.errors.identity]),
             "sweeps": [_sweep(results, sweep) for sweep in results.sweeps],
         }

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from experiments.reproductions.ares.setting import BASE, LEVEL, Sweep
 from experiments.reproductions.ares.tasks import AresTask, ErrorTask, Row
+from experiments.reproductions.goodput import goodput
 from experiments.reproductions.plan import Cells
 from orsched.estimate import Estimate, estimate
 
@@ -76,17 +77,3 @@ class Results:
         """By which fraction a predictor's error is above that of the one that sees the prompt only."""
         pairs = zip(self.error(predictor), self.error("static"), strict=True)
         return estimate([ours / other - 1 for ours, other in pairs])
-
-
-def goodput(rates: Sequence[float], attainments: Sequence[float], level: float) -> float:
-    """Largest rate up to which the attainment keeps a level, interpolated linearly between the rates of a grid.
-
-    The last rate when it is kept at all of them, 0 when it is not at the first.
-    """
-    if attainments[0] < level:
-        return 0.0
-    for k in range(1, len(rates)):
-        high, low = attainments[k - 1], attainments[k]
-        if low < level:
-            return rates[k - 1] + (rates[k] - rates[k - 1]) * (high - level) / (high - low)
-    return rates[-1]

@@ -1,5 +1,6 @@
 """The indexed router against brute force, decision by decision."""
 
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -10,24 +11,45 @@ from orsched import simulate
 from orsched.engine.actions import Routing
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
-@pytest.mark.parametrize("seed", range(4))
-def test_indexed_decisions_are_those_of_the_naive_scan(dialect, seed):
-    """Claim: books, floors and screen change no decision: server by server brute force says the same each time."""
+def compare(dialect, seed):
+    """Run a random case, check every decision, and count the kinds of answers."""
     rng = np.random.default_rng([seed, 7])
     work, fleet, settings, policy = random_case(rng, **DIALECTS[dialect])
-    asked = []
+    kinds = Counter()
 
     def route(view, request):
         answer = policy.route(view, request)
-        desk = view.memo["polyserve"]
-        naive = Naive(work, settings, desk.lengths)
+        naive = Naive(work, settings, view.memo["polyserve"].lengths)
         expected = naive.decide(view, request)
-        found = answer if not isinstance(answer, Routing) else None
+        found = None if isinstance(answer, Routing) else answer
         assert found == expected, f"request {request} at {view.now_s}: {answer} but {expected}"
-        asked.append(found)
+        if found is None:
+            kinds["claimed" if answer.instance is not None else "kept"] += 1
+        else:
+            own = naive.tier_of_class(view.label(request))
+            kinds["own" if naive.tier_of_server(view, found) == own else "promoted"] += 1
         return answer
 
     run = simulate(work, fleet, replace(policy, route=route), seed, check=True)
     assert np.isfinite(run.completion_s).all()
-    assert len(asked) >= len(work)
+    return kinds
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_indexed_decisions_are_those_of_the_naive_scan(dialect):
+    """Claim: books, bounds and screen change no decision: server by server brute force says the same each time."""
+    compare(dialect, 0)
+
+
+def test_the_comparison_meets_every_step_of_the_ladder():
+    """Claim: those runs have servers of the own tier, promotions, claims and requests that wait."""
+    kinds = sum((compare("default", seed) for seed in range(1, 6)), Counter())
+    assert min(kinds[name] for name in ("own", "promoted", "claimed", "kept")) > 10
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_many_more_decisions(dialect):
+    """Claim: the same on many more random cases."""
+    for seed in range(6, 40):
+        compare(dialect, seed)
