@@ -77,7 +77,7 @@ def _experiment(
 
     if spec is None:
         where = f"ready specification {name}"
-        table, label, folder = ready_spec(name or ""), name or "", Path(str(SPECS))
+        table, label, folder = ready_spec(name or ""), name or "", SPECS
     else:
         where, table, label, folder = str(spec), read_spec(spec), spec.stem, spec.parent
     try:

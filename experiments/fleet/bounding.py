@@ -61,7 +61,7 @@ def path_bound(path: Workload, fleet: Fleet, scoring: ScoringName) -> PathBound:
     try:
         return PathBound(path_goodput_bound(path, fleet, Objectives.of(path), tier_bound=PROGRAMMES[scoring]))
     except InputError as error:
-        return PathBound(notice=f"no bound: {error}")
+        return PathBound(notice=f"bound left out: {error}")
 
 
 def offered_tiers(path: Workload, multiple: float = 1.0) -> tuple[Tier, ...]:

@@ -20,8 +20,8 @@ def described(faults: Sequence[Fault], schedule: FaultSchedule | None, seed: int
     if schedule is not None:
         laws = {"instance": schedule.instances, "link": schedule.links}
         parts += [
-            f"drawn for every {kind}: {law.mean_between_s:g} s after the last repair, for {law.mean_repair_s:g} s, both "
-            f"on average, until {schedule.horizon_s:g} s (seed {seed})"
+            f"drawn for every {kind}: {law.mean_between_s:g} s after the last repair, for {law.mean_repair_s:g} s, "
+            f"both on average, until {schedule.horizon_s:g} s (seed {seed})"
             for kind, law in laws.items()
             if law is not None
         ]

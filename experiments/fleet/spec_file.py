@@ -22,8 +22,8 @@ MOST_BYTES = 1_000_000
 MOST_REPLICATIONS = 100_000
 """Most sample paths."""
 
-SPECS = resources.files("experiments.fleet") / "specs"
-"""Where the ready specifications are."""
+SPECS = Path(str(resources.files("experiments.fleet") / "specs"))
+"""Where the ready specifications are, and the traces that they name."""
 
 
 ScoringName = Literal["mean-tpot", "deadlines"]
@@ -141,4 +141,4 @@ def ready_spec(name: str) -> SpecFile:
 
 def ready_names() -> list[str]:
     """Names of the specifications that come with the program, sorted."""
-    return sorted(file.name.removesuffix(".toml") for file in SPECS.iterdir() if file.name.endswith(".toml"))
+    return sorted(file.stem for file in SPECS.glob("*.toml"))

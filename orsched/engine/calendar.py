@@ -62,6 +62,11 @@ class Calendar:
         """Time of the next event from outside, infinity when none is booked."""
         return self._outside[0] if self._outside else math.inf
 
+    def next_before_s(self, rank: int) -> float:
+        """Time of the next event if it comes before an appointment of `rank` at the same time, otherwise infinity."""
+        queue = self._env._queue
+        return float(queue[0][0]) if queue and queue[0][1] < NORMAL + rank else math.inf
+
     def expect(self, time_s: float) -> None:
         """Note that something from outside is booked."""
         heappush(self._outside, time_s)

@@ -53,6 +53,9 @@ class Cluster:
         Whether one instance is all of it.
     attentive : bool
         Whether anybody cares when a request leaves an instance; once true it remains so.
+    ended : int
+        Number of the instance whose iteration has just ended, while that has its consequences; -1 otherwise. Of
+        iterations that end together on several instances those of lower numbers end first.
     stirred : bool
         Whether an iteration that has just ended has something to tell the fleet.
     ticking : int
@@ -67,6 +70,7 @@ class Cluster:
         "attentive",
         "calendar",
         "dispatch",
+        "ended",
         "instances",
         "lifecycle",
         "network",
@@ -92,6 +96,7 @@ class Cluster:
         self.requests = requests
         self.alone = fleet.size == 1
         self.attentive = False
+        self.ended = -1
         self.stirred = False
         self.ticking = 0
         self._events: list[FleetEvent] = []

@@ -127,7 +127,8 @@ class FleetView:
 
     def cached_tokens(self, request: int) -> int:
         """KV tokens of a `request` that decodes or is parked."""
-        return self._instances[self._requests.instance[request]].cached_before(request, self.now_s)
+        instance = self._instances[self._requests.instance[request]]
+        return instance.cached_before(request, self._time_s(instance))
 
     def emitted_tokens(self, request: int) -> int:
         """Output tokens that `request` has emitted so far."""
@@ -137,7 +138,7 @@ class FleetView:
         instance = self._instances[requests.instance[request]]
         if instance.running.get(request) is None:
             return requests.prompt_target[request] - requests.input_tokens[request]
-        return instance.cached_before(request, self.now_s) + 1 - requests.input_tokens[request]
+        return instance.cached_before(request, self._time_s(instance)) + 1 - requests.input_tokens[request]
 
     def emitted_by(self, instance: int) -> dict[int, int]:
         """`emitted_tokens` of every request that decodes on an instance, cheaper than one by one."""
@@ -145,7 +146,7 @@ class FleetView:
         inputs = self._requests.input_tokens
         emitted: dict[int, int] = {}
         for cohort in found.cohorts:
-            done = cohort.clock + found.stream.epoch.iterations_before(self.now_s, cohort) + 1
+            done = cohort.clock + found.stream.epoch.iterations_before(self._time_s(found), cohort) + 1
             emitted.update((request, base + done - inputs[request]) for request, base in cohort.base.items())
         return emitted
 
@@ -254,7 +255,7 @@ class FleetView:
         """Iterations a cohort has advanced since the start of the run."""
         found = self._instances[instance]
         members = found.cohorts[cohort]
-        return members.clock + found.stream.epoch.iterations_before(self.now_s, members)
+        return members.clock + found.stream.epoch.iterations_before(self._time_s(found), members)
 
     def prompt_in_flight(self, instance: int) -> int:
         """Prompt tokens that the iteration in flight processes."""
@@ -285,18 +286,22 @@ class FleetView:
         """KV tokens, now, of the requests that are on their way to an instance or have arrived and do not run yet."""
         dock, under_way = self._instances[instance].dock, self._cluster.transfers.under_way
         coming = [under_way[request] for request in (*dock.inbound, *dock.expected)]
-        return sum(t.source.cached_before(t.request, self.now_s) for t in coming) + sum(
-            p.tokens for _, p in dock.landed
-        )
+        tokens = sum(p.tokens for _, p in dock.landed)
+        for transfer in coming:
+            request, source = transfer.request, transfer.source
+            parked = source.dock.parked.get(request)
+            tokens += source.cached_before(request, self._time_s(source)) if parked is None else parked.tokens
+        return tokens
 
     def kv_tokens(self, instance: int) -> int:
         """KV tokens cached on an instance for the requests that run there."""
         found = self._instances[instance]
-        return found.resident_tokens + found.stream.epoch.tokens_before(self.now_s)
+        return found.resident_tokens + found.stream.epoch.tokens_before(self._time_s(found))
 
     def cached_prefix_tokens(self, instance: int, request: int) -> int:
         """Tokens of a `request` that does not run there which an instance would not have to process now."""
-        return self._instances[instance].retained_tokens_at(request, self.now_s)
+        found = self._instances[instance]
+        return found.retained_tokens_at(request, self._time_s(found))
 
     def prefix_holders(self, request: int, pool: Pool | None = None) -> Mapping[int, int]:
         """Serving instances of a pool that have cached a prefix of the prompt of `request` -> how many tokens of it.
@@ -315,7 +320,7 @@ class FleetView:
     def unused_blocks(self, instance: int) -> int:
         """KV blocks that nobody holds; the iteration in flight holds what it grows by, later ones do not."""
         found = self._instances[instance]
-        return found.ledger.free_blocks + found.stream.epoch.blocks_ahead(self.now_s)
+        return found.ledger.free_blocks + found.stream.epoch.blocks_ahead(self._time_s(found))
 
     def capacity_blocks(self, instance: int) -> int:
         """KV blocks of an instance."""
@@ -327,7 +332,8 @@ class FleetView:
 
     def iteration_end_s(self, instance: int) -> float:
         """When the iteration in flight ends; now if there is none."""
-        return self._instances[instance].stream.epoch.iteration_end_s(self.now_s)
+        found = self._instances[instance]
+        return found.stream.epoch.iteration_end_s(self._time_s(found)) if found.stream.busy else self.now_s
 
     def evictions(self, instance: int) -> int:
         """Preemptions on an instance so far."""
@@ -421,3 +427,7 @@ class FleetView:
         if found.state is not State.SERVING or found.role not in pool.roles:
             return False
         return pool.tier is None or found.tier == pool.tier
+
+    def _time_s(self, instance: Instance) -> float:
+        """When the decision falls among the iterations of an instance."""
+        return instance.stream.after_ends_s(self.now_s)

@@ -111,8 +111,8 @@ class Stream:
         """React to an arrival on this instance."""
         if not self.epoch.in_flight:
             self._book_earlier(now_s)
-        elif self._wakes and self.epoch.steps > 1 and self._shorten(now_s):
-            self._book(self.epoch.end_s)
+        elif self._wakes:
+            self.call(now_s)
 
     def on_close(self, now_s: float) -> None:
         """React to the news that nothing will arrive any more."""
@@ -123,8 +123,14 @@ class Stream:
         """Plan again as soon as possible: now when idle, else at the end of the iteration in flight."""
         if not self.epoch.in_flight:
             self._book_earlier(now_s)
+        elif self._cluster.ended > self._instance.index:
+            self.call_after(now_s)
         elif self.epoch.steps > 1 and self._shorten(now_s):
             self._book(self.epoch.end_s)
+
+    def after_ends_s(self, now_s: float) -> float:
+        """`now_s`, or just after if an iteration that ends here now comes before what happens (`Cluster.ended`)."""
+        return now_s if self._cluster.ended <= self._instance.index else now_s + 2 * self.epoch.slack_s(now_s)
 
     def call_after(self, now_s: float) -> None:
         """Plan again at the end of the iteration that ends next after `now_s`, not of one that ends then.
@@ -192,6 +198,11 @@ class Stream:
                 # Something arrives at this very boundary and comes first. The calendar rounds times, so step past it.
                 self._book(outside_s + snap_s)
                 return
+            before_s = self._calendar.next_before_s(self._instance.index)
+            if before_s - epoch.end_s <= snap_s:
+                # An iteration on an instance of a lower number ends now too, and rounding has it come later.
+                self._book(before_s)
+                return
             self._finish()
             now_s = max(epoch.end_s, self._calendar.last_outside_s)
         elif self._calendar.next_outside_s() <= now_s * (1 + CLOCK_SNAP):
@@ -211,7 +222,9 @@ class Stream:
         if instance.store.prefixes is not None:
             self._count_shared(instance.store.prefixes, now_s)
         if self._cluster.attentive and instance.dock.in_use:
+            self._cluster.ended = instance.index
             self._cluster.transfers.at_boundary(instance, now_s)
+            self._cluster.ended = -1
         plan = self._batch(view)
         if plan.__class__ is not Plan:
             raise PlanError(f"policy {self._policy_name!r} returned {plan!r}: a batcher returns a Plan")
@@ -390,6 +403,7 @@ class Stream:
         if instance.deadlines is not None:
             self._log_tokens(instance.deadlines)
         instance.resident_tokens += steps * seqs
+        self._cluster.ended = instance.index
         for cohort in epoch.cohorts:
             if cohort.advance(steps):
                 instance.complete(cohort, end_s)
@@ -399,6 +413,7 @@ class Stream:
             instance.changed()
         if self._cluster.stirred:
             self._cluster.after_epoch(instance, end_s)
+        self._cluster.ended = -1
 
     def _log_tokens(self, log: GapLog | DeadlineLog) -> None:
         epoch = self.epoch

@@ -152,13 +152,28 @@ class Transfers:
         size_bytes = (tokens - transfer.copied) * self._bytes_per_token(transfer)
         transfer.copied = tokens
         source, target = transfer.source, transfer.target
+        sent = now_s, source.cluster.ended
         if transfer.request in source.dock.copying:
             done, delay_s = self._copied, 0.0
         else:
             done, delay_s = self._arrived, self._copy.downtime_s if transfer.live else 0.0
         transfer.flow = self._network.send(
-            source.index, target.index, size_bytes, lambda end_s: done(transfer, end_s), now_s, delay_s
+            source.index,
+            target.index,
+            size_bytes,
+            lambda end_s: self._through(transfer, done, sent, end_s),
+            now_s,
+            delay_s,
         )
+
+    def _through(
+        self, transfer: Transfer, done: Callable[[Transfer, float], None], sent: tuple[float, int], now_s: float
+    ) -> None:
+        """Its bytes have arrived: what follows from bytes that took no time belongs to what they were `sent` for."""
+        cluster = transfer.source.cluster
+        cluster.ended = sent[1] if sent[0] == now_s else -1
+        done(transfer, now_s)
+        cluster.ended = -1
 
     def _bytes_per_token(self, transfer: Transfer) -> float:
         links = (transfer.source.group.link, transfer.target.group.link)
@@ -176,7 +191,7 @@ class Transfers:
         """A stage of a live copy has ended: another one, or the last."""
         transfer.flow = None
         transfer.stages += 1
-        tokens = transfer.source.cached_before(transfer.request, now_s)
+        tokens = transfer.source.cached_before(transfer.request, transfer.source.stream.after_ends_s(now_s))
         few = tokens - transfer.copied <= self._copy.last_stage_tokens
         if few or transfer.stages >= self._copy.stages:
             transfer.source.dock.leaving[transfer.request] = -math.inf
@@ -218,6 +233,7 @@ class Transfers:
         self._withdraw(transfer, now_s)
         transfer.source.dock.copying.discard(request)
         transfer.source.dock.leaving.pop(request, None)
+        transfer.target.cluster.lifecycle.rest(transfer.target, now_s)
         self._report("migration-given-up", transfer.source.index, request, now_s, str(transfer.target.index))
 
     def _withdraw(self, transfer: Transfer, now_s: float) -> None:
@@ -243,6 +259,7 @@ class Transfers:
         transfer.target.in_system -= 1
         transfer.source.in_system += 1
         transfer.source.changed()
+        transfer.target.cluster.lifecycle.rest(transfer.target, now_s)
         return transfer.source
 
 

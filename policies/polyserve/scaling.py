@@ -110,10 +110,15 @@ class ReleaseAndPowerOff:
 
     release: Release
 
+    @property
+    def desks(self) -> Desks:
+        """The router's desk."""
+        return self.release.desks
+
     def __call__(self, view: FleetView) -> list[Action]:
         """Release servers, and stop those that were in the pool before."""
         actions = self.release(view)
-        return actions + [Stop(server) for server in self.release.desks(view).idle]
+        return actions + [Stop(server) for server in self.desks(view).idle]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +138,7 @@ class ClaimWanted:
     def __call__(self, view: FleetView) -> list[Action]:
         """Give each tier that wants one a server: one from the pool, or one that is off."""
         actions = self.then(view)
-        desk: Desk = (self.then if isinstance(self.then, Release) else self.then.release).desks(view)
+        desk = self.then.desks(view)
         stopped = {action.instance: action for action in actions if isinstance(action, Stop)}
         idle, off = list(desk.idle), list(desk.off)
         for tier in sorted(desk.wanted):

@@ -13,6 +13,7 @@ from experiments.cli import main
 from experiments.fleet.report import FILES
 from experiments.fleet.spec_file import ready_names
 from orsched.run_files import load_run
+from orsched.scoring import deadlines
 
 PROGRAM = Path(sys.executable).with_name("orsched")
 SPEC = """
@@ -103,8 +104,82 @@ def test_out_writes_every_file_and_the_runs_that_are_kept(spec, tmp_path, capsys
     assert (out / "timeline.png").read_bytes().startswith(b"\x89PNG")
     assert ElementTree.parse(out / "timeline.svg").getroot().tag.endswith("svg")
     kept = sorted(path.name for path in (out / "requests").iterdir())
-    assert kept == [f"{label}-{k}.parquet" for label in ("sarathi+round-robin", "vllm-v1+jsq") for k in (0, 1)]
-    assert len(load_run(out / "requests" / kept[0])) == 120
+    assert kept == [f"{label}-{k}.parquet" for label in ("0-vllm-v1+jsq", "1-sarathi+round-robin") for k in (0, 1)]
+
+
+def test_kept_runs_hold_what_they_were_judged_by(spec, tmp_path):
+    """Claim: lateness, tier and objectives of every request are in the file; attainment follows from it alone."""
+    text = spec.read_text() + 'scoring = "deadlines"\n'
+    spec.write_text(
+        text.replace(
+            'name = "chat"',
+            'name = "other"\nshare = 0.5\nttft_s = 1\ntpot_s = 0.02\n[[tier]]\nname = "chat"\nshare = 0.5',
+        )
+    )
+    assert main(["fleet", "--spec", str(spec), "--out", str(tmp_path / "out")]) == 0
+    written = json.loads((tmp_path / "out" / "summary.json").read_text())
+    runs = [load_run(tmp_path / "out" / "requests" / f"0-vllm-v1+jsq-{k}.parquet") for k in (0, 1)]
+    assert runs[0].objectives.names == ("other", "chat")
+    shares = [deadlines(run, run.objectives).mean() for run in runs]
+    assert written["policies"][0]["metrics"]["attainment"]["mean"] == pytest.approx(sum(shares) / 2)
+    chat = [deadlines(run, run.objectives)[run.objectives.class_id == 1].mean() for run in runs]
+    assert written["policies"][0]["tiers"]["chat"]["attainment"]["mean"] == pytest.approx(sum(chat) / 2)
+
+
+def test_labels_that_look_alike_have_files_of_their_own(spec, tmp_path):
+    """Claim: labels that differ only in what file names do not take, or are very long, keep one file each."""
+    labels = ["a/b", "a_b", "é" * 200, "è" * 200]
+    policies = "".join(f'[[policy]]\nname = "vllm-v1"\nlabel = "{label}"\n' for label in labels)
+    text = spec.read_text()
+    spec.write_text(text[: text.index("[[policy]]")] + policies + text[text.index("[[faults") :])
+    assert main(["fleet", "--spec", str(spec), "--out", str(tmp_path / "out"), "--replications", "1"]) == 0
+    assert len(list((tmp_path / "out" / "requests").iterdir())) == 4
+
+
+def test_runs_of_another_experiment_are_not_left_beside_the_results(spec, tmp_path, capsys):
+    """Claim: a folder with kept runs that would stay as they are is refused before anything is written; the same
+    experiment may write to it again."""
+    out = tmp_path / "out"
+    command = ["fleet", "--spec", str(spec), "--out", str(out)]
+    assert main(command) == main(command) == 0
+    before = (out / "summary.json").read_bytes()
+    capsys.readouterr()
+    assert main([*command, "--replications", "1"]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "holds 0-vllm-v1+jsq-1.parquet, a run of another experiment" in captured.err
+    spec.write_text(spec.read_text().replace("keep_requests = true", ""))
+    assert main(command) == 2
+    assert (out / "summary.json").read_bytes() == before
+
+
+def test_texts_are_drawn_as_they_are(spec, tmp_path, capsys):
+    """Claim: dollars, braces and underscores in labels, tiers and names are text, not mathematics, in every file."""
+    text = (
+        spec.read_text()
+        .replace('"chat"', r'"_$\\bad{"')
+        .replace('name = "sarathi"', r'name = "sarathi"' + "\n" + r'label = "$\\frac$"')
+    )
+    path = tmp_path / "$^$.toml"
+    path.write_text(text)
+    assert main(["fleet", "--spec", str(path), "--out", str(tmp_path / "out")]) == 0
+    assert "Traceback" not in capsys.readouterr().err
+    assert ElementTree.parse(tmp_path / "out" / "timeline.svg").getroot().tag.endswith("svg")
+
+
+def test_what_breaks_is_in_the_report(spec, tmp_path, capsys):
+    """Claim: listed faults, the law of random ones, how many there are per path, and deaths are reported."""
+    random = "[faults.random]\nhorizon_s = 20\nseed = 3\nlink_mean_between_s = 9\nlink_mean_repair_s = 1\n"
+    spec.write_text(spec.read_text().replace("[experiment]", random + "[experiment]"))
+    assert main(["fleet", "--spec", str(spec), "--out", str(tmp_path / "out"), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["faults"]["listed"] == [{"kind": "instance", "at_s": 5.0, "instance": 1, "for_s": 3.0}]
+    assert (found["faults"]["random"]["seed"], found["faults"]["random"]["links"]["mean_between_s"]) == (3, 9.0)
+    assert found["faults"]["per_path"]["mean"] >= 1
+    assert found["policies"][0]["metrics"]["deaths"]["mean"] == 1
+    table = (tmp_path / "out" / "table.md").read_text()
+    assert "faults: 1 of instance listed; drawn for every link: 9 s after the last repair, for 1 s" in table
+    assert "instances died" in table
 
 
 def test_same_seed_same_bytes(spec, tmp_path):
@@ -145,7 +220,7 @@ def test_bad_input_is_one_line_and_nothing_else(tmp_path, capsys):
     cases = {
         ("--spec", str(path)): "bad.toml: group.0.size = -2: input should be greater than or equal to 1",
         ("--spec", str(tmp_path / "none.toml")): "none.toml: cannot be read as a specification",
-        ("--name", "two-teirs"): "unknown ready specification 'two-teirs': did you mean 'two-tiers'?",
+        ("--name", "two-teirs"): "unknown ready specification 'two-teirs': did you mean 'two-tiers'",
         (): "give one of --spec FILE.toml, --name SPEC and --list",
         ("--name", "two-tiers", "--list"): "give one of --spec",
         ("--spec", str(good), "--out", str(taken)): "taken is a file, not a folder",

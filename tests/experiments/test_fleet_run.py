@@ -8,21 +8,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments.fleet.bounding import largest_multiple, offered_tiers, path_goodput_bound
+from experiments.fleet.bounding import largest_multiple, offered_tiers, path_bound
 from experiments.fleet.conservation import require_conserved
-from experiments.fleet.outcome import good_requests, judge
+from experiments.fleet.first_path import first_path_logs
+from experiments.fleet.outcome import arrivals_left_out, good_requests, judge
 from experiments.fleet.run import run_fleet
-from experiments.fleet.searching import largest_kept
+from experiments.fleet.searching import Bracket, largest_kept
 from experiments.fleet.spec import fleet_experiment
 from experiments.fleet.spec_file import parsed_spec
 from experiments.fleet.summary import summarise
-from experiments.fleet.tables import notes
+from experiments.fleet.tables import cut_off, notes, tables
+from experiments.streams import Stream, seed_sequence
+from fluid.fleets import mean_tpot_goodput_bound
 from orsched import Fleet, hardware, simulate
 from orsched.engine.actions import REJECT
-from orsched.errors import MismatchError
+from orsched.errors import InputError, MismatchError
+from orsched.faults import InstanceFault
 from orsched.request import SLO, RequestClass
-from orsched.scoring import horizon_s
 from orsched.workloads import Workload
+from orsched.workloads.prefix_blocks import PrefixBlocks
 from policies.routers import join_shortest_queue
 from policies.vllm_v1 import vllm_v1
 
@@ -100,9 +104,9 @@ def test_scores_are_those_of_a_loop_over_requests(path):
         pace = (run.completion_s[k] - run.first_token_s[k]) / gaps if gaps else 0.0
         good.append(run.first_token_s[k] - run.arrival_s[k] <= slo.ttft_s and pace <= slo.tpot_s)
     assert good_requests(run, path, "mean-tpot").tolist() == good
-    judged = judge(run, path, "mean-tpot", "none")
+    judged = judge(run, path, "mean-tpot", 0)
     assert judged.metrics["attainment"] == pytest.approx(np.mean(good))
-    assert judged.metrics["goodput_per_s"] == pytest.approx(sum(good) / horizon_s(run))
+    assert judged.metrics["goodput_per_s"] == pytest.approx(sum(good) / path.span_s)
     parts = [judged.tiers[tier]["goodput_per_s"] for tier in ("tight", "loose")]
     assert sum(parts) == pytest.approx(judged.metrics["goodput_per_s"])
 
@@ -115,7 +119,7 @@ def test_rejected_requests_are_missed_and_have_no_times(path):
 
     run = served(path, vllm_v1().routed_by(turn_away))
     require_conserved(run)
-    judged = judge(run, path, "mean-tpot", "none")
+    judged = judge(run, path, "mean-tpot", 0)
     assert judged.metrics["rejected"] == 50
     assert judged.metrics["attainment"] <= 1 - 1 / 3
     assert not good_requests(run, path, "mean-tpot")[::3].any()
@@ -124,19 +128,32 @@ def test_rejected_requests_are_missed_and_have_no_times(path):
 def test_the_warm_up_is_left_out_of_times_and_not_of_goodput(path):
     """Claim: goodput and counts are of the whole run whatever the rule; attainment is of what comes after it."""
     run = served(path)
-    whole, later = judge(run, path, "mean-tpot", "none"), judge(run, path, "mean-tpot", "fixed-50%")
+    whole, later = (judge(run, path, "mean-tpot", arrivals_left_out(run, rule)) for rule in ("none", "fixed-50%"))
     assert later.metrics["goodput_per_s"] == whole.metrics["goodput_per_s"]
     assert later.metrics["server_hours"] == whole.metrics["server_hours"]
     assert later.metrics["attainment"] == good_requests(run, path, "mean-tpot")[75:].mean()
+
+
+def policy_seed(found, replication):
+    return seed_sequence(found.paths.seed, Stream.POLICY, replication)
 
 
 def without_third(values):
     return np.where(np.arange(len(values)) == 3, np.nan, values)
 
 
+def lost_third(run):
+    return {"completion_s": without_third(run.completion_s)}
+
+
+def third(run):
+    return np.eye(1, len(run), 3, dtype=np.int64)[0]
+
+
 BREAKS = {
-    "requests completed or rejected": lambda run: {"completion_s": without_third(run.completion_s)},
-    "requests completed or rejected, not both": lambda run: {"rejected": np.eye(1, len(run), dtype=np.int64)[0]},
+    "requests completed or rejected": lost_third,
+    "requests completed or rejected, not both": lambda run: {"rejected": third(run)},
+    "rejected requests with a first token": lambda run: {"rejected": third(run)} | lost_third(run),
     "output tokens": lambda run: {"output_tokens": run.output_tokens + 1},
     "before their first token": lambda run: {"first_token_s": run.completion_s + 1},
     "restarts in the log": lambda run: {"restarts": run.restarts + 1},
@@ -156,15 +173,13 @@ def test_what_is_lost_is_found(what, path):
 
 @pytest.mark.parametrize("scoring", ["mean-tpot", "deadlines"])
 def test_no_run_beats_the_bound_of_its_path(scoring):
-    """Claim: at loads from light to hopeless, good requests per second stay below the certified bound of the path."""
+    """Claim: at loads from light to hopeless, requests within objectives are at most the path's certified bound."""
     source = experiment().paths
     for multiple in (0.3, 1.0, 3.0, 10.0):
         path = source.draw(1).at_rate(9 * multiple)
-        bound = path_goodput_bound(path, FLEET, scoring)
-        found = judge(served(path, deadlines=True), path, scoring, "none").metrics["goodput_per_s"]
-        assert bound.certified
-        assert found <= bound.value
-        assert bound.value <= len(path) / path.span_s * (1 + 1e-6)
+        limit = path_bound(path, FLEET, scoring)
+        assert limit.bound.certified
+        assert judge(served(path, deadlines=True), path, scoring, 0).good <= limit.most_good <= len(path)
 
 
 def test_offered_tiers_hold_every_request():
@@ -179,7 +194,7 @@ def test_a_tier_nobody_is_in_is_left_out():
     """Claim: a path on which a tier has no request is bounded by the others."""
     path = Workload.of([0.0, 1.0], [10, 10], [5, 5], class_id=[1, 1], classes=TIERS)
     assert [tier.name for tier in offered_tiers(path)] == ["loose"]
-    assert set(judge(served(path), path, "mean-tpot", "none").tiers) == {"loose"}
+    assert set(judge(served(path), path, "mean-tpot", 0).tiers) == {"loose"}
 
 
 def test_the_largest_multiple_is_where_the_programme_stops_serving():
@@ -189,24 +204,62 @@ def test_the_largest_multiple_is_where_the_programme_stops_serving():
 
     def share(multiple):
         offered = sum(tier.rate_per_s for tier in offered_tiers(path, multiple))
-        squeezed = path.at_rate(multiple * path.rate_per_s)
-        return path_goodput_bound(squeezed, FLEET, "mean-tpot").value / offered
+        return mean_tpot_goodput_bound(offered_tiers(path, multiple), FLEET.by_hardware()).bound.value / offered
 
     assert share(0.99 * found) >= 0.9 > share(1.01 * found)
     assert largest_multiple(path, FLEET, "mean-tpot", 0.5, 0.01, 100) > found
-    assert largest_multiple(path, FLEET, "mean-tpot", 0.9, 0.01, found / 2) == found / 2
+
+
+def test_the_long_run_bound_holds_wherever_the_search_is_told_to_look():
+    """Claim: an edge above or below the range of the search is found all the same, never cut to its ends; a share that
+    nobody can reach at any rate has a bound near 0."""
+    path = experiment().paths.draw(0)
+    found = largest_multiple(path, FLEET, "mean-tpot", 0.9, 0.01, 100)
+    for least, most in ((found / 9, found / 3), (found * 3, found * 9)):
+        assert largest_multiple(path, FLEET, "mean-tpot", 0.9, least, most) == pytest.approx(found, rel=2e-3)
+    hopeless = replace(path, classes=tuple(RequestClass(one.name, SLO(1e-6, 1e-6)) for one in path.classes))
+    assert largest_multiple(hopeless, FLEET, "mean-tpot", 0.9, 0.1, 4) <= 1e-5
+
+
+def test_a_search_that_is_cut_off_says_so():
+    """Claim: kept at the most of the range: at least that, and neither a mean, nor a difference, nor a share of the
+    bound; kept at none of it: below the least. The bound of the long run is not cut with it."""
+    for least, most, expected in ((0.1, 0.2, ">= 1.8"), (200, 300, "< 1800")):
+        found = summary(SPEC + f"[goodput]\nleast = {least}\nmost = {most}\n", replications=2)
+        for row in found.rows:
+            assert "sustained_per_s" not in {**row.metrics, **row.differences}
+            assert row.sustained_over_bound is None
+            assert cut_off(row) == expected
+        assert 9 * 0.2 < found.sustained_bound.mean < 9 * 30
+        assert "sustained, search cut off (1/s)" in tables(found)[0].headers
+        assert f"note: vllm-v1+jsq: sustained {expected}/s: beyond the range of the search on some path" in notes(found)
+
+
+def test_prompts_that_share_prefixes_have_no_bound():
+    """Claim: where prompts may skip what others have processed no bound is claimed, and a note says why; without shared
+    prefixes the same hardware has one."""
+    fleet = Fleet.identical(replace(hardware("reference"), keeps_prefixes=True, keeps_preempted_kv=True), 3)
+    path = experiment().paths.draw(0)
+    assert path_bound(path, fleet, "mean-tpot").most_good is not None
+    counts = -(-path.input_tokens // 16)
+    shared = replace(path, prefix_blocks=PrefixBlocks.of(16, np.arange(counts.sum()), counts))
+    limit = path_bound(shared, fleet, "mean-tpot")
+    assert limit.most_good is None
+    assert "keeps prefixes" in limit.notice
+    with pytest.raises(InputError, match="keeps prefixes"):
+        largest_multiple(shared, fleet, "mean-tpot", 0.9, 0.1, 4)
 
 
 @given(st.floats(0.05, 6), st.floats(0.001, 0.2))
 def test_the_search_finds_the_edge(edge, tolerance):
-    """Claim: for a level kept up to an edge the answer is below it by at most the tolerance; 0 or the most outside."""
+    """Claim: for a level kept up to an edge the bracket is around it, as narrow as the tolerance, or open outside."""
     found = largest_kept(lambda multiple: multiple <= edge, 0.1, 4.0, tolerance)
-    if edge < 0.1:
-        assert found == 0
-    elif edge >= 4:
-        assert found == 4
+    assert found.low <= edge < found.high
+    assert found.closed == (0.1 <= edge < 4)
+    if found.closed:
+        assert found.high <= found.low * (1 + tolerance)
     else:
-        assert edge / (1 + tolerance) * (1 - 1e-12) <= found <= edge
+        assert found in (Bracket(0.0, 0.1), Bracket(4.0, np.inf))
 
 
 def test_policies_meet_the_same_paths_and_differences_are_paired():
@@ -237,7 +290,7 @@ def test_the_ratio_is_of_each_path_to_its_own_bound():
     """Claim: ours over bound is averaged over paths, each against its own bound, and is at most 1."""
     results = run_fleet(experiment())
     row = summarise(results).rows[0]
-    shares = [p.served["vllm-v1+jsq"].judged.metrics["goodput_per_s"] / p.bound.value for p in results.paths]
+    shares = [p.served["vllm-v1+jsq"].judged.good / p.limit.most_good for p in results.paths]
     assert row.over_bound.mean == pytest.approx(np.mean(shares))
     assert max(shares) <= 1
 
@@ -254,7 +307,7 @@ def test_sustained_rates_are_searched_and_bounded():
 
 def test_paths_too_short_for_the_long_run_are_said_to_be():
     """Claim: when squeezed paths end before their backlog is late, a note says that the rate is not for long."""
-    found = summary(SPEC + GOODPUT, replications=2)
+    found = summary(SPEC + GOODPUT.replace("most = 5", "most = 1000"), replications=2)
     assert found.rows[0].sustained_over_bound.mean > 1
     assert any(note.startswith("note: vllm-v1+jsq") and "give more requests" in note for note in notes(found))
 
@@ -277,3 +330,76 @@ def test_deadlines_are_scored_token_by_token():
     assert good_requests(run, path, "deadlines").tolist() == (run.lateness_s <= 1e-9).tolist()
     row = summarise(run_fleet(found)).rows[0]
     assert 0 < row.over_bound.mean <= 1
+
+
+def turning_away(chosen):
+    """Join the shortest queue, but for requests that are `chosen` by their output, which are rejected at once."""
+
+    def route(view, request):
+        return REJECT if chosen(view, request) else join_shortest_queue(view, request)
+
+    return vllm_v1().routed_by(route)
+
+
+def test_turning_long_requests_away_does_not_shorten_the_time_they_are_judged_by():
+    """Claim: a policy that rejects a long request which would have been late has the same goodput and server-hours as
+    one that serves it, though it is done a hundred times as fast."""
+    path = Workload.of([0.0, 1.0, 2.0], [10] * 3, [10, 10, 5000], class_id=[0] * 3, classes=TIERS[:1])
+    patient, hasty = served(path), served(path, turning_away(lambda view, request: request == 2))
+    assert patient.makespan_s > 20 * hasty.makespan_s
+    late = replace(path, classes=(RequestClass("tight", SLO(1.0, 0.0122)),))
+    mine, theirs = judge(patient, late, "mean-tpot", 0), judge(hasty, late, "mean-tpot", 0)
+    assert mine.good == theirs.good == 2
+    for name in ("goodput_per_s", "server_hours", "good_per_server_hour"):
+        assert mine.metrics[name] == theirs.metrics[name]
+    assert mine.metrics["server_hours"] == pytest.approx(3 * 2.0 / 3600)
+
+
+def test_the_warm_up_is_the_same_arrivals_for_every_policy():
+    """Claim: a share of the arrivals is left out, whoever was rejected among them; MSER-5 looks at the first policy."""
+    path = experiment().paths.draw(0)
+    half = served(path, turning_away(lambda view, request: request < 75))
+    assert arrivals_left_out(half, "fixed-50%") == arrivals_left_out(served(path), "fixed-50%") == 75
+    assert arrivals_left_out(half, "mser-5") >= 75
+    assert judge(half, path, "mean-tpot", 75).metrics["rejected"] == 75
+    text = SPEC + 'warm_up = "mser-5"\n'
+    left_out = [result.left_out for result in run_fleet(experiment(text)).paths]
+    base = experiment(text)
+    for replication, count in enumerate(left_out):
+        path = base.paths.draw(replication)
+        run = simulate(path, base.fleet, base.contenders[0].policy, policy_seed(base, replication))
+        assert count == arrivals_left_out(run, "mser-5")
+    assert arrivals_left_out(served(path, turning_away(lambda view, request: True)), "mser-5") == 0
+
+
+def test_tokens_of_requests_rejected_after_a_restart_do_not_upset_the_check():
+    """Claim: requests that are turned away when they come back from a dead instance have emitted tokens; the run is
+    sound, and one with more tokens than they asked for is not."""
+    path = Workload.of(np.arange(40) * 0.05, [10] * 40, [200] * 40, class_id=[0] * 40, classes=TIERS[:1])
+    run = served(
+        path, turning_away(lambda view, request: view.emitted_tokens(request) > 0), faults=[InstanceFault(1.0, 0, 1.0)]
+    )
+    lost = (run.rejected > 0) & (run.restarts > 0)
+    assert lost.any()
+    require_conserved(run)
+    with pytest.raises(MismatchError, match="output tokens"):
+        require_conserved(replace(run, output_tokens=np.where(lost, 1, run.output_tokens)))
+
+
+def test_failing_at_everything_shows():
+    """Claim: a policy that keeps no objective at all has a column of zeros, not no column."""
+    found = summary(SPEC.replace("ttft_s = 1\n", "ttft_s = 1e-6\n").replace("ttft_s = 5\n", "ttft_s = 1e-6\n"))
+    whole, events = tables(found)[:2]
+    for table, header in ((whole, "within SLO (%)"), (whole, "goodput (1/s)"), (events, "good per server-hour")):
+        column = table.headers.index(header)
+        assert {row[column] for row in table.rows} == {"0 ± 0"}
+    assert not {"migrations", "instances died", "rejected"} & set(events.headers)
+
+
+def test_the_time_line_has_few_samples_however_long_the_run():
+    """Claim: 200 samples of a run that lasts 10^5 times as long as its arrivals, since an instance is dead so long."""
+    text = SPEC.replace("size = 3", "size = 1") + "[[faults.instance]]\nat_s = 1\ninstance = 0\nfor_s = 1e6\n"
+    results = run_fleet(experiment(text, replications=1))
+    assert results.paths[0].end_s > 1e6
+    logs = first_path_logs(results)
+    assert all(190 <= len(log.samples.times_s) <= 202 for log in logs.values())

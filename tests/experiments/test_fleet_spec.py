@@ -2,6 +2,7 @@
 
 # ruff: noqa: E501
 
+import os
 import re
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,7 +13,7 @@ import pytest
 
 from experiments.fleet.policy_table import built_settings
 from experiments.fleet.spec import fleet_experiment
-from experiments.fleet.spec_file import MOST_BYTES, parsed_spec, read_spec, ready_names, ready_spec
+from experiments.fleet.spec_file import MOST_BYTES, SPECS, parsed_spec, read_spec, ready_names, ready_spec
 from experiments.fleet.streams import FleetStream
 from experiments.streams import Stream
 from orsched.errors import InputError
@@ -222,7 +223,7 @@ BAD = {
     "workload": (GROUP + WORKLOAD.replace('"reference"', '"azure"') + POLICY, "workload.name: unknown workload 'azure': did you mean 'azure-conv'"),
     "requests": (GROUP + WORKLOAD.replace("60", "1") + POLICY, "workload.requests = 1: input should be greater than or equal to 2"),
     "two rates": (GROUP + WORKLOAD + "load = 1\nscale = 1\n" + POLICY, "workload.scale: goes not with load; give one of rate_per_s, load, scale"),
-    "rate": (GROUP + WORKLOAD + "rate_per_s = 0\n" + POLICY, "workload.rate_per_s = 0: input should be greater than 0"),
+    "rate": (GROUP + WORKLOAD + "rate_per_s = 0\n" + POLICY, "workload.rate_per_s = 0: input should be greater than or equal to 0.000001"),
     "load of mixed": (GROUP + '[[group]]\nhardware = "llama3-8b/a100-80g"\n' + WORKLOAD + "load = 1\n" + POLICY, "workload.load = 1: the fleet mixes hardware; give rate_per_s or scale"),
     "arrivals": (GROUP + WORKLOAD + 'arrivals = "normal"\n' + POLICY, "workload.arrivals = normal: input should be 'recorded', 'poisson' or 'gamma'"),
     "cv missing": (GROUP + WORKLOAD + 'arrivals = "gamma"\n' + POLICY, "workload.cv: goes with arrivals = 'gamma', which needs it"),
@@ -257,6 +258,17 @@ BAD = {
     "attainment": (GROUP + WORKLOAD + POLICY + "[experiment]\nattainment = 90\n", "experiment.attainment = 90: input should be less than or equal to 1"),
     "samples": (GROUP + WORKLOAD + POLICY + "[experiment]\nsample_every_s = 0\n", "experiment.sample_every_s = 0"),
     "goodput range": (GROUP + WORKLOAD + TIER + POLICY + "[goodput]\nleast = 2\nmost = 1\n", "goodput.least = 2: must be below most = 1"),
+    "goodput and faults": (GROUP + WORKLOAD + TIER + POLICY + "[goodput]\n[[faults.instance]]\nat_s = 1\ninstance = 0\n", "goodput: goes not with [faults]: a path that is squeezed in time would meet other faults"),
+    "tiny tolerance": (GROUP + WORKLOAD + TIER + POLICY + "[goodput]\ntolerance = 1e-18\n", "goodput.tolerance = 1e-18: input should be greater than or equal to 0.000001"),
+    "tiny rate": (GROUP + WORKLOAD + "rate_per_s = 1e-300\n" + POLICY, "workload.rate_per_s = 1e-300: input should be greater than or equal to 0.000001"),
+    "too many samples": (GROUP + WORKLOAD + POLICY + "[experiment]\nsample_every_s = 1e-9\n", "experiment.sample_every_s = 1e-09: more than 10,000,000 samples"),
+    "case of a name": (GROUP + WORKLOAD + POLICY + "[experiment]\nSeed = 1\n", "experiment: unknown field 'Seed': did you mean seed?"),
+    "table for a list": (GROUP + WORKLOAD + POLICY + "[tier]\nname = 'A'\n", "tier: input should be a valid list"),
+    "deep key": (".".join(["a"] * 2000) + " = 1\n", "not a TOML file (a key of more than 100 parts)"),
+    "deep value": (GROUP + WORKLOAD + POLICY + "seed." + ".".join(["a"] * 90) + " = 1\n", "policy.0: unknown field 'seed'"),
+    "control characters of a setting": (GROUP + WORKLOAD + POLICY.replace("vllm-v1", "routed") + '[policy.settings]\n"a\\u001b[2J" = 1\n', "settings.'a\\x1b[2J': unknown setting of 'routed'"),
+    "control characters in a setting": (GROUP + WORKLOAD + POLICY.replace("vllm-v1", "routed") + '[policy.settings]\nbatcher = {"a\\n" = 2020-01-01}\n', "settings.batcher.'a\\n' = datetime.date(2020, 1, 1)"),
+    "control characters of a batcher's setting": (GROUP + WORKLOAD + POLICY + '[policy.settings]\n"a\\n" = 1\n', "settings.'a\\n': a batcher with a router has no settings"),
     "goodput of nothing": (GROUP + WORKLOAD + POLICY + "[goodput]\n", "goodput: needs a [[tier]]"),
 }  # fmt: skip
 
@@ -276,7 +288,7 @@ def test_files_that_are_too_large_or_missing(tmp_path):
     """Claim: nothing is read beyond the limit, and a missing file is named."""
     large = tmp_path / "large.toml"
     large.write_text("#" * (MOST_BYTES + 1))
-    with pytest.raises(InputError, match="a specification has at most"):
+    with pytest.raises(InputError, match="more than 1,000,000 bytes, the most that a specification may have"):
         read_spec(large)
     with pytest.raises(InputError, match=r"none\.toml: cannot be read as a specification"):
         read_spec(tmp_path / "none.toml")
@@ -286,10 +298,30 @@ def test_files_that_are_too_large_or_missing(tmp_path):
         read_spec(binary)
 
 
+def test_devices_and_pipes_are_not_read(tmp_path):
+    """Claim: what may never end is refused at once: devices, pipes, folders, also behind a link."""
+    os.mkfifo(tmp_path / "pipe.toml")
+    (tmp_path / "zero.toml").symlink_to("/dev/zero")
+    (tmp_path / "folder.toml").mkdir()
+    for name in ("pipe", "zero", "folder"):
+        with pytest.raises(InputError, match=rf"{name}\.toml: cannot be read as a specification \(not a plain file\)"):
+            read_spec(tmp_path / f"{name}.toml")
+        text = (GROUP + WORKLOAD + POLICY).replace('"reference"\n', f'"{name}.toml"\n', 1)
+        with pytest.raises(InputError, match=r"cannot be read as a hardware file \(not a plain file\)"):
+            built(text, tmp_path)
+
+
+def test_the_number_of_paths_has_a_limit(tmp_path):
+    """Claim: replications given outside the specification have the limit of those within."""
+    for count in (0, 100_001):
+        with pytest.raises(InputError, match=f"replications = {count}: must be a whole number from 1 to 100000"):
+            built(GROUP + WORKLOAD + POLICY, tmp_path, replications=count)
+
+
 @pytest.mark.parametrize("name", ready_names())
-def test_ready_specifications_build(name, tmp_path):
+def test_ready_specifications_build(name):
     """Claim: every specification that is shipped can be built, and says what it is."""
-    found = fleet_experiment(ready_spec(name), name, tmp_path)
+    found = fleet_experiment(ready_spec(name), name, SPECS)
     assert found.judged
     assert found.description
 

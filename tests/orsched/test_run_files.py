@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orsched.errors import InputError
+from orsched.objectives import Objectives
 from orsched.run import Run
 from orsched.run_files import load_run, save_run
 
@@ -293,3 +294,53 @@ def test_damaged_files_never_raise_anything_else(tmp_path, ending):
         except InputError:
             refused += 1
     assert refused > 75
+
+
+def with_objectives() -> Run:
+    """A run of which one request was rejected, with objectives and lateness."""
+    run = make_run()
+    lost = np.arange(5) == 2
+    times = {name: np.where(lost, np.nan, getattr(run, name)) for name in ("first_token_s", "completion_s")}
+    limits = Objectives(np.full(5, 0.5), np.full(5, 0.1), np.array([0, 1, 1, 0, 1]), ("a, b", "c"))
+    late = np.where(lost, np.inf, np.linspace(-1, 1, 5))
+    return replace(run, **times, rejected=lost.astype(np.int64), lateness_s=late, objectives=limits)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_objectives_and_lateness_survive(tmp_path, ending):
+    """Claim: limits, classes with their names, and lateness come back bit by bit, each also without the other."""
+    path = tmp_path / f"run{ending}"
+    run = with_objectives()
+    for kept in (run, replace(run, lateness_s=None), replace(run, objectives=None)):
+        save_run(kept, path)
+        found = load_run(path)
+        assert_same(replace(kept, objectives=None), replace(found, objectives=None))
+        assert (found.objectives is None) == (kept.objectives is None)
+        if found.objectives is not None:
+            assert found.objectives.names == ("a, b", "c")
+            assert found.objectives.agrees(run.objectives)
+            assert found.objectives.class_id.tolist() == [0, 1, 1, 0, 1]
+
+
+BAD_OBJECTIVES = {
+    "no limit": (_cell(1, "ttft_limit_s", "nan"), r"Objectives.ttft_s\[1\] = nan"),
+    "class": (_cell(1, "class_id", "2"), r"class_id\[1\] = 2: there are 2 names"),
+    "names": (_head("classes", [1, 2]), "'classes' = .*list of names"),
+    "classes without columns": (lambda h, rows: rows.__setitem__(0, rows[0].replace("class_id", "kind")), "class_id"),
+    "columns without classes": (lambda h, rows: h.pop("classes"), "'class_id' is unknown"),
+    "lateness": (_head("lateness", 1), "'lateness' = 1: must be true"),
+    "late but completed": (_cell(1, "lateness_s", "inf"), "'lateness_s' row 1 = inf: must be finite if"),
+    "in time but rejected": (_cell(2, "lateness_s", "0.0"), "'lateness_s' row 2"),
+    "no lateness": (_cell(1, "lateness_s", "nan"), "'lateness_s' row 1"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_OBJECTIVES)
+def test_wrong_objectives_are_refused_by_name(tmp_path, case):
+    """Claim: limits, classes or lateness that cannot be right are refused, with the column and the row."""
+    change, message = BAD_OBJECTIVES[case]
+    path = tmp_path / "run.csv"
+    save_run(with_objectives(), path)
+    _edit(path, change)
+    with pytest.raises(InputError, match=message):
+        load_run(path)

@@ -7,23 +7,21 @@ import pytest
 from hypothesis import given, settings
 from instances import build, policy_names, random_workload, seeds, services, tight_hardware
 
-from orsched import Fleet, simulate
+from orsched import Fleet, Hardware, simulate
 from orsched.errors import InputError
 from orsched.objectives import Objectives
 from orsched.request import SLO, RequestClass
 from orsched.run import Run
-from orsched.scoring import (
-    SCORINGS,
-    deadlines,
-    goodput_per_instance_s,
-    goodput_per_server_hour,
-    horizon_s,
-    mean_tpot,
-    score,
-)
+from orsched.scoring import CLOCK, SCORINGS, deadlines, horizon_s, mean_tpot
+from orsched.service import Affine
 from orsched.workloads import Workload
+from policies.vllm_v1 import vllm_v1
 
 NAN = float("nan")
+CLASSES = (RequestClass("a", SLO(1.0, 1.0)), RequestClass("b", SLO(2.0, 2.0)), RequestClass("none"))
+OBJECTIVES = Objectives(
+    np.array([1.0, 2.0, 2.0, 2.0, 1.0]), np.array([1.0, 2.0, 2.0, 2.0, 1.0]), np.array([0, 1, 1, 1, 0]), ("a", "b")
+)
 RUN = Run(
     policy="p",
     information="none",
@@ -48,43 +46,64 @@ RUN = Run(
     migrations=np.zeros(5, dtype=np.int64),
     on_s=np.array([11.0, 7.0]),
     lateness_s=np.array([0.0, -1.0, 1.0, np.inf, 3.0]),
-)
-CLASSES = (RequestClass("a", SLO(1.0, 1.0)), RequestClass("b", SLO(2.0, 2.0)), RequestClass("none"))
-OBJECTIVES = Objectives(
-    np.array([1.0, 2.0, 2.0, 2.0, 1.0]), np.array([1.0, 2.0, 2.0, 2.0, 1.0]), np.array([0, 1, 1, 1, 0]), ("a", "b")
+    objectives=OBJECTIVES,
 )
 
 
 def test_by_hand():
-    """Claim: one row per class and one for all; the rejected request is a miss of its class."""
-    a, b, everyone = score(RUN, OBJECTIVES, mean_tpot)
-    assert (a.name, a.requests, a.met, a.rejected, a.unfinished) == ("a", 2, 1, 0, 0)
-    assert (b.name, b.requests, b.met, b.rejected, b.unfinished) == ("b", 3, 1, 1, 0)
-    assert (everyone.name, everyone.requests, everyone.met, everyone.attainment) == ("all", 5, 2, 0.4)
-    assert everyone.goodput_per_s == pytest.approx(2 / 11)
-    assert a.tpot_s == {"p50": 1.0, "p99": 2.0}
-    assert b.ttft_s == {"p50": 1.0, "p99": 3.0}
-    row = b.to_row()
-    assert (row["class"], row["attainment"], row["ttft_p99_s"]) == ("b", pytest.approx(1 / 3), 3.0)
-    assert everyone.interval() == pytest.approx((0.0527, 0.8534), abs=1e-4)
-
-
-def test_deadlines_by_hand():
-    """Claim: kept deadlines are those with a lateness of at most zero; a scoring is any function of both."""
-    assert deadlines(RUN, OBJECTIVES).tolist() == [True, True, False, False, False]
-    assert score(RUN, OBJECTIVES, deadlines)[-1].met == 2
-    assert score(RUN, OBJECTIVES, lambda run, _: run.completion_s < 10)[-1].met == 3
+    """Claim: first token in time and the mean gap short enough; rejected requests miss; a single token has no gap."""
+    assert mean_tpot(RUN, OBJECTIVES).tolist() == [True, True, False, False, False]
     assert set(SCORINGS) == {"mean-tpot", "deadlines"}
 
 
-def test_goodput_per_instance_and_server_hour():
-    """Claim: two good requests in 11 s on two instances that were on for 18 s together."""
-    met = mean_tpot(RUN, OBJECTIVES)
+def test_deadlines_by_hand():
+    """Claim: kept deadlines are those with a lateness of at most zero."""
+    assert deadlines(RUN, OBJECTIVES).tolist() == [True, True, False, False, False]
+
+
+def test_the_horizon_ends_with_the_last_completion_or_arrival():
+    """Claim: from the first arrival on; where the last ones are rejected it does not end before they arrive."""
     assert horizon_s(RUN) == 11.0
-    assert goodput_per_instance_s(RUN, met) == pytest.approx(2 / 22)
-    assert goodput_per_server_hour(RUN, met) == pytest.approx(2 * 3600 / 18)
-    with pytest.raises(InputError, match="no server-hours"):
-        goodput_per_server_hour(replace(RUN, on_s=np.zeros(2)), met)
+    assert horizon_s(replace(RUN, completion_s=np.where(RUN.completion_s > 3, NAN, RUN.completion_s))) == 4.0
+    with pytest.raises(InputError, match="makespan of 0"):
+        horizon_s(replace(RUN, arrival_s=np.zeros(5), completion_s=np.full(5, NAN)))
+
+
+@pytest.mark.parametrize("start_s", [0.0, 3.3, 1000.3, 1e5 + 0.7])
+def test_ties_are_kept_by_both_scorings(start_s):
+    """Claim: requests whose tokens come exactly at their limits keep them, wherever the clock stands when they come."""
+    slo, count = SLO(0.02, 0.02), 100
+    work = Workload.of(start_s + np.arange(count) * 1.7, [5] * count, [11] * count, classes=(RequestClass("a", slo),))
+    run = simulate(work, Fleet.identical(Hardware("h", Affine(0.02, 0, 0, 0), 10_000, 8)), vllm_v1(), deadlines=True)
+    for scoring in SCORINGS.values():
+        assert scoring(run, run.objectives).all()
+        shorter = replace(run.objectives, ttft_s=run.objectives.ttft_s * (1 - 1e-4))
+        assert not scoring(replace(run, objectives=shorter, lateness_s=run.lateness_s + 2e-6), shorter).any()
+
+
+def test_limits_missed_by_less_than_the_clock_errs_are_kept():
+    """Claim: mean TPOT has the tolerance of deadlines, relative to the completion, for each of its two limits."""
+    slack = CLOCK * 9.0
+    for by, kept in ((0.5 * slack, True), (2 * slack, False)):
+        limits = replace(OBJECTIVES, ttft_s=np.full(5, 3.0 - by), tpot_s=np.full(5, 1.0))
+        assert mean_tpot(RUN, limits)[2] == kept
+        limits = replace(OBJECTIVES, ttft_s=np.full(5, 3.0), tpot_s=np.full(5, 1.0 - by / 4))
+        assert mean_tpot(RUN, limits)[2] == kept
+
+
+def test_objectives_are_checked():
+    """Claim: limits that are no positive finite numbers, classes without a name and uneven lengths are refused."""
+    for change, message in (
+        ({"ttft_s": np.array([1.0, NAN, 1.0, 1.0, 1.0])}, r"ttft_s\[1\] = nan: must be a positive, finite"),
+        ({"tpot_s": np.array([1.0, 1.0, np.inf, 1.0, 1.0])}, r"tpot_s\[2\] = inf"),
+        ({"ttft_s": np.array([0.0, 1.0, 1.0, 1.0, 1.0])}, r"ttft_s\[0\] = 0\.0"),
+        ({"class_id": np.array([0, 1, 2, 0, 0])}, r"class_id\[2\] = 2: there are 2 names"),
+        ({"class_id": np.array([0, -1, 0, 0, 0])}, r"class_id\[1\] = -1"),
+        ({"tpot_s": np.ones(4)}, "arrays of one length"),
+        ({"class_id": np.array(0), "ttft_s": np.array(1.0), "tpot_s": np.array(1.0)}, "arrays of one length"),
+    ):
+        with pytest.raises(InputError, match=message):
+            replace(OBJECTIVES, **change)
 
 
 def test_objectives_come_from_the_classes():
@@ -101,9 +120,11 @@ def test_lateness_needs_its_own_objectives():
     """Claim: without lateness, with other objectives or of another length nothing is scored."""
     with pytest.raises(InputError, match="simulate it with deadlines=True"):
         deadlines(replace(RUN, lateness_s=None), OBJECTIVES)
-    for slo in (SLO(0.5, 0.5), SLO(9.0, 9.0)):
-        with pytest.raises(InputError, match=r"request \d is late"):
+    for slo in (SLO(0.5, 0.5), SLO(9.0, 9.0), SLO(1e6, 1e6)):
+        with pytest.raises(InputError, match="simulated with other objectives"):
             deadlines(RUN, Objectives.same(slo, 5))
+    with pytest.raises(InputError, match="simulated with other objectives"):
+        deadlines(replace(RUN, objectives=None), OBJECTIVES)
     with pytest.raises(InputError, match="2 objectives for a run of 5"):
         mean_tpot(RUN, Objectives.same(SLO(1.0, 1.0), 2))
 

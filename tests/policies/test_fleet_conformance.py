@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_fleets import assert_plausible, assert_same_fleet, wild_case
 
@@ -25,7 +25,7 @@ def test_serves_everybody_or_refuses(name, seed, transfers):
         case = wild_case(seed, name, transfers)
         run = case.run(check=True)
     except InputError:
-        assume(False)
+        return
     assert_plausible(run)
     assert_same_fleet(run, case.run(epoch_limit=1))
 
@@ -46,5 +46,5 @@ def test_in_a_crowded_prefill_decode_fleet(name):
         assert_plausible(run)
         assert_same_fleet(run, simulate(work, fleet, policy, epoch_limit=1))
     else:
-        with pytest.raises(InputError, match="role 'mixed'.*another batcher"):
+        with pytest.raises(InputError, match=r"role 'mixed'.*another batcher"):
             simulate(work, fleet, policy)

@@ -26,6 +26,7 @@ DIALECTS = MappingProxyType(
         "fixed-chunk": {"chunk_tokens": 24},
         "running": {"average_length": "running", "first_length_tokens": 12, "check_every_s": 0.2},
         "fleet": {"average_length": "fleet", "take_over": False},
+        "deadline": {"decode_tests": "deadline"},
         "power-off": {"power_off": True, "check_every_s": 0.3},
     }
 )

@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,6 +25,8 @@ from experiments.reproductions.polyserve.tasks import BoundTask, GoodputTask, vi
 from experiments.reproductions.verdict import Outcome
 from experiments.streams import Stream
 from orsched import hardware
+from orsched.estimate import estimate
+from orsched.gap_table import percent
 from orsched.group import Role
 from orsched.policy import Information
 from orsched.service import Batch
@@ -259,3 +262,34 @@ def test_quick_sweeps_are_small_and_seeds_are_checked():
         assert sweep.instances < 8
     assert main(["reproduce", "polyserve", "--seed", "-1"]) == 2
     assert get_reproduction("polyserve").name == "polyserve"
+
+
+PAGE = Path(__file__).parents[3] / "docs" / "reproductions" / "polyserve.md"
+
+
+def test_the_committed_page_is_what_the_command_writes():
+    """Claim: simulating a cell at the shown load again gives the row on the page; the page has every cell and as many
+    verdicts as it says; its figure is a small PNG beside it."""
+    page = PAGE.read_text(encoding="utf-8")
+    sweep, name = FULL["split-11-5"], "vllm-v1/jsq>jsq"
+    (row,) = (row for row in rows_of(page, sweep.name) if row[0] == name)
+    choice = {"budget": int(row[1].removeprefix("budget "))}
+    fleet, policy = family(sweep, name).set_up(sweep, choice)
+    paths = range(sweep.replications)
+    found = [visit(sweep, fleet, policy, SHOWN_LOAD, sweep.requests, Stream.WORKLOAD, k, 0) for k in paths]
+    within, worst = (str(percent(estimate([one[metric] for one in found]))) for metric in ("deadlines", "worst_tier"))
+    assert row[-3:] == [within, worst, f"{np.mean([one['preemptions'] for one in found]):.3g}"]
+    for one in FULL.values():
+        assert [row[0] for row in rows_of(page, one.name)] == list(one.families)
+    verdicts = verdicts_on(page)
+    counts = ", ".join(f"{verdicts.count(outcome.value)} {outcome.value}" for outcome in Outcome)
+    assert f"\n{counts}, of {len(verdicts)}.\n" in page
+    figure = PAGE.with_suffix(".png").read_bytes()
+    assert figure.startswith(b"\x89PNG")
+    assert len(figure) < 150_000
+
+
+def rows_of(page, sweep):
+    """The cells of the result rows of a sweep."""
+    lines = [line for line in section_of(page, sweep).splitlines() if line.startswith("| ")]
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines[2:]]

@@ -256,3 +256,14 @@ def test_classes_need_objectives():
     twice = (RequestClass("a", SLO(1, 0.05)), RequestClass("a", SLO(1, 0.1)))
     with pytest.raises(InputError, match="two classes are called 'a'"):
         Tiers.of(twice)
+
+
+def test_guests_are_judged_by_their_host():
+    """Claim: a request waits for its own tier rather than go to an empty server whose time per token it would break."""
+    classes = (RequestClass("tight", SLO(5.0, 0.012)), RequestClass("loose", SLO(5.0, 0.1)))
+    one_seat = Hardware("one", GPU.service, 10_000, 1)
+    fleet = Fleet((Group(one_seat, 1, tier="tight"), Group(one_seat, 1, tier="loose")))
+    for prompt, servers in ((5_000, [1, 1]), (200, [1, 0])):
+        work = work_of([0.0, 0.1], [prompt] * 2, [50] * 2, [1, 1], classes)
+        run = simulate(work, fleet, polyserve(work, fleet, PolyServeSettings(scaling=False, least_chunk_tokens=1)))
+        assert run.instance.tolist() == servers
