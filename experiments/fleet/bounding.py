@@ -23,6 +23,9 @@ PROGRAMMES: Mapping[ScoringName, TierBound] = {
 }
 """The bound on completions within objectives per second, by what counts as within the objective."""
 
+SHARES: Mapping[ScoringName, str] = {"deadlines": "deadline_attainment", "mean-tpot": "slo_attainment"}
+"""What the share of requests within their objectives is called in `orsched.metrics.METRICS`."""
+
 ACCURACY = 1e-3
 """Relative accuracy of the largest multiple."""
 
@@ -59,9 +62,12 @@ def path_bound(path: Workload, fleet: Fleet, scoring: ScoringName) -> PathBound:
     have processed, iterations that may take no time) there is no bound, and a notice.
     """
     try:
-        return PathBound(path_goodput_bound(path, fleet, Objectives.of(path), tier_bound=PROGRAMMES[scoring]))
+        found = path_goodput_bound(
+            path, fleet, Objectives.of(path), tier_bound=PROGRAMMES[scoring], metric=SHARES[scoring]
+        )
     except InputError as error:
         return PathBound(notice=f"bound left out: {error}")
+    return PathBound(found)
 
 
 def offered_tiers(path: Workload, multiple: float = 1.0) -> tuple[Tier, ...]:

@@ -16,7 +16,7 @@ _WORDS = {InstanceFault: "instance", LinkFault: "link", StartUpFault: "start_up"
 def described(faults: Sequence[Fault], schedule: FaultSchedule | None, seed: int) -> str:
     """One line: how many faults of each kind are listed, and the law of those that are drawn."""
     counts = Counter(_WORDS[type(fault)] for fault in faults)
-    parts = [f"{count:,} of {kind.replace('_', '-')} listed" for kind, count in counts.items()]
+    parts = [f"{count:,} {kind.replace('_', '-')} fault{'s' * (count > 1)} listed" for kind, count in counts.items()]
     if schedule is not None:
         laws = {"instance": schedule.instances, "link": schedule.links}
         parts += [

@@ -178,7 +178,7 @@ def test_what_breaks_is_in_the_report(spec, tmp_path, capsys):
     assert found["faults"]["per_path"]["mean"] >= 1
     assert found["policies"][0]["metrics"]["deaths"]["mean"] == 1
     table = (tmp_path / "out" / "table.md").read_text()
-    assert "faults: 1 of instance listed; drawn for every link: 9 s after the last repair, for 1 s" in table
+    assert "faults: 1 instance fault listed; drawn for every link: 9 s after the last repair, for 1 s" in table
     assert "instances died" in table
 
 

@@ -24,6 +24,7 @@ from orsched import Fleet, hardware, simulate
 from orsched.engine.actions import REJECT
 from orsched.errors import InputError, MismatchError
 from orsched.faults import InstanceFault
+from orsched.metrics import METRICS
 from orsched.request import SLO, RequestClass
 from orsched.workloads import Workload
 from orsched.workloads.prefix_blocks import PrefixBlocks
@@ -179,6 +180,7 @@ def test_no_run_beats_the_bound_of_its_path(scoring):
         path = source.draw(1).at_rate(9 * multiple)
         limit = path_bound(path, FLEET, scoring)
         assert limit.bound.certified
+        assert limit.bound.metric in METRICS
         assert judge(served(path, deadlines=True), path, scoring, 0).good <= limit.most_good <= len(path)
 
 

@@ -84,7 +84,6 @@ ABLATIONS: Mapping[str, tuple[Choice, Arrangement]] = MappingProxyType(
         "promotion: eager": ({"promotion": "eager"}, pooled),
         "order: least loaded": ({"order": "least-loaded"}, pooled),
         "KV test: off": ({"kv_test": False}, pooled),
-        "prefill term: off": ({"prefill_term": False}, pooled),
         "scaling: off": ({"scaling": False}, by_tier),
     }
 )

@@ -23,7 +23,7 @@ from policies.fleet_systems import fleet_system
 
 MEAN_LOAD = 0.5
 SWING = (0.25, 0.75)
-HALF_PERIOD_S = 60.0
+HALF_PERIOD_S = 30.0
 
 PATTERNS: Mapping[str, Callable[[float], ArrivalProcess]] = MappingProxyType(
     {

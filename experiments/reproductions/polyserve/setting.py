@@ -22,7 +22,7 @@ DEVICE = "llama3-8b/a100-80g"
 LEVEL, STRICT = 0.9, 0.99
 """Shares of requests within their objective that a rate must keep to count as goodput."""
 
-LOADS = tuple(round(0.30 + 0.05 * k, 2) for k in range(17))
+LOADS = tuple(round(0.30 + 0.05 * k, 2) for k in range(19))
 """Rates on which goodput is searched, relative to the fleet's capacity."""
 
 TUNING_LOADS = (0.7, 0.85, 1.0)
@@ -47,7 +47,7 @@ FEWER = ("sarathi/jsq", "sarathi/partition", *SAME_BATCHES, OURS)
 APART = ("vllm-v1/jsq>jsq", "vllm-v1/jsq>least-kv", "vllm-v1/token-jsq>least-kv", "vllm-v1/jsq>partition", OURS)
 
 SHARING = ("defaults", "promotion: none", "promotion: eager", "scaling: off")
-CHANGED = (*SHARING, "order: least loaded", "KV test: off", "prefill term: off")
+CHANGED = (*SHARING, "order: least loaded", "KV test: off")
 """PolyServe as it is and with a part changed."""
 
 TURNS = InTurn(1_000, 2 / 3)
@@ -84,7 +84,7 @@ class Sweep:
     mix: Mix = EVEN
     requests: int = 8_000
     replications: int = 4
-    tuning_requests: int = 5_000
+    tuning_requests: int = 4_000
     ablations: tuple[str, ...] = ()
 
     @property
