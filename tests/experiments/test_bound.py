@@ -140,7 +140,7 @@ def test_several_loads_are_refused():
         (["--requests", "1"], "requests = 1: must be a whole number >= 2"),
         (["--replications", "0"], "replications = 0"),
         (["--seed", "-1"], "seed = -1"),
-        (["--instances", "0"], "Fleet.size = 0"),
+        (["--instances", "0"], "Group.size = 0"),
         (["--workload", "mooncake-conversation", "--hardware", "reference"], "--drop-oversized"),
     ],
 )
