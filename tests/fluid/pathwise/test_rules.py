@@ -18,6 +18,7 @@ from fluid.pathwise.rules import rules
 from fluid.pathwise.sharing import Sharing
 from orsched.engine.simulation import simulate
 from orsched.fleet import Fleet
+from orsched.objectives import Objectives
 from orsched.request import SLO
 from orsched.workloads import Workload
 from tests.support.schedules import instances, random_schedule
@@ -46,7 +47,7 @@ def kinds(workload, fleet, first, done, pick):
     met = (ttft <= slo.ttft_s) & ((tpot <= slo.tpot_s) | (steps == 0))
     yield Deadlines.first_token(workload, fleet, paths, float(ttft[row])), np.sum(ttft <= ttft[row])
     yield Deadlines.completion(workload, fleet, paths, float(latency[row])), np.sum(latency <= latency[row])
-    yield Deadlines.objective(workload, fleet, paths, slo), np.sum(met)
+    yield Deadlines.objective(workload, fleet, paths, Objectives.same(slo, len(workload))), np.sum(met)
 
 
 def check(instance, seed, seats, pace, reach):
