@@ -42,8 +42,9 @@ format: $(READY) ## put the code in the house format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: $(READY) ## run the examples of the README and of docs/
-	$(BIN)/python -m pytest tests/docs
+docs: $(READY) ## build the site into build/site, from docs/ and the docstrings
+	$(BIN)/python -m sphinx -W --keep-going -q -b html -d build/doctrees docs build/site
+	@echo "open build/site/index.html"
 
 bench: $(READY) ## speed of the engine
 	$(BIN)/orsched bench engine

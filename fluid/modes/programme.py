@@ -68,7 +68,7 @@ def mode_lp(
 ) -> ModePlan:
     """Find the best mix of modes that meets a demand.
 
-    With ``pi_q >= 0`` the mean number of instances in mode q,
+    With ``pi_q >= 0`` the mean number of instances in mode q::
 
         optimise  sum_q pi_q g_q          (g: the objective's quantity or product)
         s.t.      sum_q pi_q rate_qp      >= demand_p        for every product p demanded
