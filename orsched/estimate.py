@@ -12,6 +12,10 @@ from orsched.errors import InputError
 from orsched.work import Floats
 
 
+ROUNDING = 1e-9
+"""Half-widths below this share of the mean are rounding, and say nothing about the digits to show."""
+
+
 @dataclass(frozen=True, slots=True)
 class Estimate:
     """A mean with its confidence interval.
@@ -54,7 +58,7 @@ class Estimate:
         return format(self, "")
 
     def _spec(self) -> str:
-        if not self.half_width:
+        if not self.half_width or self.half_width < ROUNDING * abs(self.mean):
             return ".4g"
         digits = 1 - int(f"{self.half_width:.1e}".partition("e")[2])
         return f".{max(0, digits)}f" if abs(digits) <= 9 else ".3e"

@@ -8,13 +8,13 @@ import numpy as np
 
 from orsched.checks import check_number, require_whole
 from orsched.errors import InputError
-from orsched.faults import Fault, InstanceFault, LinkFault
+from orsched.faults import Fault, InstanceFault, LinkFault, StartUpFault
 from orsched.group import MOST_INSTANCES
 
 MOST_FAULTS = 1_000_000
 """Most faults that a schedule may be expected to hold."""
 
-_INSTANCES, _LINKS = 0, 1
+_INSTANCES, _LINKS, _START_UPS = 0, 1, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,22 +61,29 @@ class FaultSchedule:
         How links degrade; None: never.
     link_factor : float
         Share of its bandwidth that a degraded link keeps, 0 to 1.
+    start_up_mean_between_s : float, optional
+        Mean time between start-up faults of an instance, seconds: they come after exponential times, and each lets one
+        more of its next starts fail. What no start has used up is kept: an instance that is off for long has more of
+        them ahead. None: starts do not fail.
     """
 
     horizon_s: float
     instances: Breakdowns | None = None
     links: Breakdowns | None = None
     link_factor: float = 0.0
+    start_up_mean_between_s: float | None = None
 
     def __post_init__(self) -> None:
         check_number(self, "horizon_s", above=True, unit="seconds")
         check_number(self, "link_factor", most=1.0)
+        if self.start_up_mean_between_s is not None:
+            check_number(self, "start_up_mean_between_s", above=True, unit="seconds")
 
     def draw(self, size: int, seed: np.random.SeedSequence) -> tuple[Fault, ...]:
         """Draw the faults of a fleet, in order of time.
 
         Each part has a stream of its own below `seed`: its faults depend neither on the size of the fleet nor on the
-        other kind of fault.
+        other kinds of faults.
 
         Parameters
         ----------
@@ -88,15 +95,10 @@ class FaultSchedule:
         Raises
         ------
         InputError
-            When more than `MOST_FAULTS` faults are expected.
+            When more than `MOST_FAULTS` faults of a kind are expected.
         """
         require_whole("size", size, most=MOST_INSTANCES)
-        for law in (self.instances, self.links):
-            if law is not None and self.horizon_s * size / (law.mean_between_s + law.mean_repair_s) > MOST_FAULTS:
-                raise InputError(
-                    f"FaultSchedule.mean_between_s = {law.mean_between_s!r}: {size} instances would have more than "
-                    f"{MOST_FAULTS:,} faults in {self.horizon_s:g} s"
-                )
+        self.require_few(size)
         found: list[Fault] = []
         for index in range(size):
             if self.instances is not None:
@@ -105,7 +107,40 @@ class FaultSchedule:
             if self.links is not None:
                 lived = self.links.sample(self.horizon_s, _stream(seed, _LINKS, index))
                 found += [LinkFault(at_s, index, for_s, self.link_factor) for at_s, for_s in lived]
+            if self.start_up_mean_between_s is not None:
+                found += self._start_up_faults(index, self.start_up_mean_between_s, _stream(seed, _START_UPS, index))
         return tuple(sorted(found, key=lambda fault: (fault.at_s, fault.instance)))
+
+    def require_few(self, size: int) -> None:
+        """Refuse a law with absurdly many faults before it is drawn, for a fleet of `size` instances.
+
+        Raises
+        ------
+        InputError
+            When more than `MOST_FAULTS` faults of a kind are expected.
+        """
+        cycles = {
+            f"{name}.mean_between_s = {law.mean_between_s!r}": law.mean_between_s + law.mean_repair_s
+            for name, law in (("instances", self.instances), ("links", self.links))
+            if law is not None
+        }
+        if (between_s := self.start_up_mean_between_s) is not None:
+            cycles[f"start_up_mean_between_s = {between_s!r}"] = between_s
+        for what, cycle_s in cycles.items():
+            if self.horizon_s * size / cycle_s > MOST_FAULTS:
+                raise InputError(
+                    f"FaultSchedule.{what}: {size:,} instance{'s' * (size > 1)} would have more than "
+                    f"{MOST_FAULTS:,} faults in {self.horizon_s:g} s"
+                )
+
+    def _start_up_faults(self, index: int, mean_between_s: float, rng: np.random.Generator) -> list[Fault]:
+        """Draw those of one instance."""
+        found: list[Fault] = []
+        now_s = float(rng.exponential(mean_between_s))
+        while now_s < self.horizon_s:
+            found.append(StartUpFault(now_s, index))
+            now_s += float(rng.exponential(mean_between_s))
+        return found
 
 
 def _stream(seed: np.random.SeedSequence, part: int, index: int) -> np.random.Generator:

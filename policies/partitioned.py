@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from orsched.errors import InputError
 from orsched.fleet import Fleet
 from orsched.policy import Policy
 from orsched.workloads import Workload
@@ -23,7 +24,8 @@ class PartitionedSettings:
     router : str
         A registered router; it chooses within the tier.
     tiers : tuple of str, optional
-        Tier of each workload class, in the order of the classes; None: in the order of the fleet's groups.
+        Tier of each workload class, in the order of the classes. None: the tier of its name; in the order of the fleet's
+        groups where no class has a name of a tier.
 
     Raises
     ------
@@ -48,12 +50,25 @@ def partitioned(workload: Workload, fleet: Fleet, settings: PartitionedSettings)
     Raises
     ------
     InputError
-        When the batcher cannot run there.
+        When the batcher cannot run there, or when some classes have names of tiers and others not.
     """
     built = get_recipe(settings.batcher).build(workload, fleet)
-    partition = ClassPartition(get_router(settings.router), settings.tiers)
-    shown = {**built.settings, "batcher": settings.batcher, "router": settings.router, "tiers": settings.tiers}
+    tiers = settings.tiers or _by_name(workload, fleet)
+    partition = ClassPartition(get_router(settings.router), tiers)
+    shown = {**built.settings, "batcher": settings.batcher, "router": settings.router, "tiers": tiers}
     return replace(built, name="partitioned", route=partition, place=partition.place, settings=shown)
+
+
+def _by_name(workload: Workload, fleet: Fleet) -> tuple[str, ...] | None:
+    """Tiers with the names of the classes; None when no class has such a name."""
+    tiers = {group.tier for group in fleet.groups}
+    names = tuple(one.name for one in workload.classes)
+    without = [name for name in names if name not in tiers]
+    if len(without) == len(names):
+        return None
+    if without:
+        raise InputError(f"partitioned: no group has the tier of class {without[0]!r}; name one, or set tiers")
+    return names
 
 
 SYSTEMS = (

@@ -104,7 +104,7 @@ def bench_fleet(
     UnknownNameError
         When there is no router or fleet system of a name.
     """
-    known = [*policies.router_names(), *policies.fleet_system_names()]
+    known = dict.fromkeys([*policies.router_names(), *policies.fleet_system_names()])
     for name in routers:
         if name not in known:
             raise unknown_name("router or fleet system", name, known)

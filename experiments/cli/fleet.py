@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +11,7 @@ import typer
 
 from experiments.cli import options
 from experiments.cli.consoles import error_console, output_console, print_json
-from orsched.errors import InputError
+from orsched.errors import InputError, OrschedError
 
 if TYPE_CHECKING:
     from experiments.fleet.spec import FleetExperiment
@@ -46,10 +48,11 @@ def fleet(
     from experiments.fleet.tables import notices
     from experiments.progress import progress_bar
 
-    experiment = _experiment(spec, name, replications, seed, workers)
+    where = f"ready specification {name}" if spec is None else str(spec)
+    experiment = _experiment(where, spec, name, replications, seed, workers)
     folder = None if out is None else _folders(out, experiment)
     errors = error_console()
-    with progress_bar(errors, "sample paths", experiment.replications) as advance:
+    with _named(where), progress_bar(errors, "sample paths", experiment.replications) as advance:
         results = run_fleet(experiment, folder=folder, on_path_done=advance)
     summary = summarise(results)
     if out is not None:
@@ -69,21 +72,27 @@ def fleet(
         output_console().print(to_rich(summary))
 
 
+@contextmanager
+def _named(where: str) -> Iterator[None]:
+    """Let errors say which specification they are about."""
+    try:
+        yield
+    except OrschedError as error:
+        raise type(error)(f"{where}: {error}") from None
+
+
 def _experiment(
-    spec: Path | None, name: str | None, replications: int | None, seed: int | None, workers: int | None
+    where: str, spec: Path | None, name: str | None, replications: int | None, seed: int | None, workers: int | None
 ) -> FleetExperiment:
     from experiments.fleet.spec import fleet_experiment
     from experiments.fleet.spec_file import SPECS, read_spec, ready_spec
 
     if spec is None:
-        where = f"ready specification {name}"
         table, label, folder = ready_spec(name or ""), name or "", SPECS
     else:
-        where, table, label, folder = str(spec), read_spec(spec), spec.stem, spec.parent
-    try:
+        table, label, folder = read_spec(spec), spec.stem, spec.parent
+    with _named(where):
         return fleet_experiment(table, label, folder, replications=replications, seed=seed, workers=workers)
-    except InputError as error:
-        raise InputError(f"{where}: {error}") from None
 
 
 def _folders(out: Path, experiment: FleetExperiment) -> Path | None:

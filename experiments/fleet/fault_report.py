@@ -25,6 +25,11 @@ def described(faults: Sequence[Fault], schedule: FaultSchedule | None, seed: int
             for kind, law in laws.items()
             if law is not None
         ]
+        if (between_s := schedule.start_up_mean_between_s) is not None:
+            parts.append(
+                f"drawn for every instance: a start-up fault {between_s:g} s after the last one on average, until "
+                f"{schedule.horizon_s:g} s (seed {seed})"
+            )
     return "; ".join(parts)
 
 

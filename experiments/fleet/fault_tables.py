@@ -57,7 +57,7 @@ class StartUpFaultTable(Part):
 
 
 class RandomFaultsTable(Part):
-    """``[faults.random]``: every instance and link breaks by itself, for exponential times; see `FaultSchedule`."""
+    """``[faults.random]``: every instance, link and start-up breaks by itself; see `FaultSchedule`."""
 
     horizon_s: PositiveSeconds
     seed: Annotated[int, Field(ge=0)] = 0
@@ -65,21 +65,34 @@ class RandomFaultsTable(Part):
     instance_mean_repair_s: PositiveSeconds | None = None
     link_mean_between_s: PositiveSeconds | None = None
     link_mean_repair_s: PositiveSeconds | None = None
-    link_factor: Share = 0.0
+    link_factor: Share | None = None
+    """Left out: 0."""
+    start_up_mean_between_s: PositiveSeconds | None = None
+    """Left out: starts do not fail."""
 
-    def schedule(self) -> FaultSchedule:
-        """The law.
+    def schedule(self, size: int) -> FaultSchedule:
+        """The law, for a fleet of `size` instances.
 
         Raises
         ------
         InputError
-            When one of two times that go together is missing, or all are.
+            When one of two fields that go together is missing, all of them are, or there would be too many faults.
         """
         instances = self._breakdowns("instance", self.instance_mean_between_s, self.instance_mean_repair_s)
         links = self._breakdowns("link", self.link_mean_between_s, self.link_mean_repair_s)
-        if instances is None and links is None:
-            raise InputError("faults.random: nothing breaks; give instance_mean_between_s or link_mean_between_s")
-        return FaultSchedule(self.horizon_s, instances, links, self.link_factor)
+        if instances is None and links is None and self.start_up_mean_between_s is None:
+            raise InputError(
+                "faults.random: nothing breaks; give instance_mean_between_s, link_mean_between_s or "
+                "start_up_mean_between_s"
+            )
+        if links is None and self.link_factor is not None:
+            raise InputError(f"faults.random.link_factor = {self.link_factor:g}: goes with link_mean_between_s")
+        law = FaultSchedule(self.horizon_s, instances, links, self.link_factor or 0.0, self.start_up_mean_between_s)
+        try:
+            law.require_few(size)
+        except InputError as error:
+            raise InputError(f"faults.random: {error}") from None
+        return law
 
     @staticmethod
     def _breakdowns(part: str, between_s: float | None, repair_s: float | None) -> Breakdowns | None:

@@ -84,6 +84,8 @@ def fleet_of(groups: list[GroupTable], migration: MigrationTable, folder: Path) 
             built.append(table.group(folder))
         except InputError as error:
             raise InputError(f"group.{place}: {error}") from None
+    if all(group.role is Role.PREFILL for group in built):
+        raise InputError("group: every group prefills only, so that nobody decodes")
     try:
         return Fleet(tuple(built), migration.staged_copy())
     except InputError as error:

@@ -34,6 +34,7 @@ UNITS: Mapping[str, str] = {
     "migrations": "",
     "preemptions": "",
     "deaths": "",
+    "failed_starts": "",
     "energy_j": "J",
     "energy_per_good_j": "J",
 }
@@ -80,6 +81,7 @@ def judge(run: Run, path: Workload, scoring: ScoringName, skip: int) -> Judged:
     found |= {name: float(getattr(run, name).sum()) for name in ("restarts", "migrations")}
     assert run.log is not None
     found["deaths"] = float(run.log.count("died"))
+    found["failed_starts"] = float(run.log.count("start-failed"))
     first_s, last_s = float(path.arrival_s[0]), float(path.arrival_s[-1])
     found["server_hours"] = run.log.instances_on().integral(first_s, last_s) / HOUR_S
     good = None if met is None else int(met.sum())

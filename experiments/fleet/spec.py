@@ -20,6 +20,7 @@ from orsched.faults import Fault
 from orsched.faults_schedule import FaultSchedule
 from orsched.fitting import require_fit
 from orsched.fleet import Fleet
+from orsched.group import Role
 from orsched.policy import Policy
 from orsched.request import RequestClass
 from orsched.warmup import warm_up
@@ -163,7 +164,7 @@ def fleet_experiment(
         tiers=representative.classes,
         contenders=tuple(_contender(k, one, representative, fleet) for k, one in enumerate(spec.policy)),
         faults=spec.faults.listed(fleet.size),
-        schedule=None if random is None else random.schedule(),
+        schedule=None if random is None else random.schedule(fleet.size),
         fault_seed=0 if random is None else random.seed,
         replications=table.replications if replications is None else replications,
         warm_up=table.warm_up,
@@ -208,6 +209,9 @@ def _contender(place: int, table: PolicyTable, representative: Workload, fleet: 
         policy = system.build(representative, fleet, table.chosen_settings())
         if table.predictor is not None:
             policy = policy.predicted_by(policies.build_predictor(table.predictor, representative))
+        apart = next((group.role for group in fleet.groups if group.role is not Role.MIXED), None)
+        if apart is not None:
+            policy.require_transfers(f"a group of the fleet has role {str(apart)!r}")
     except InputError as error:
         raise InputError(f"policy.{place} ({table.shown_name}): {error}") from None
     return Contender(table.shown_name, system.name, policy)

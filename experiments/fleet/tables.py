@@ -51,6 +51,7 @@ EVENTS = (
     Column("preemptions", "preemptions", counts=True),
     Column("migrations", "migrations", counts=True),
     Column("deaths", "instances died", counts=True),
+    Column("failed_starts", "failed starts", counts=True),
     Column("restarts", "restarts", counts=True),
     Column("rejected", "rejected", counts=True),
     Column("good_per_server_hour", "good per server-hour"),

@@ -15,7 +15,7 @@ from experiments.fleet.spec import Contender, FleetExperiment
 from experiments.fleet.spec_file import GoodputTable
 from experiments.streams import Stream, seed_sequence
 from orsched.engine.simulation import simulate
-from orsched.errors import MismatchError
+from orsched.errors import MismatchError, OrschedError
 from orsched.faults import Fault
 from orsched.run import Run
 from orsched.run_files import save_run
@@ -121,17 +121,26 @@ def run_of(
     replication: int,
     sample_every_s: float | None = None,
 ) -> Run:
-    """Let a policy serve a path; the run does not depend on whether its load is sampled."""
-    return simulate(
-        path,
-        experiment.fleet,
-        contender.policy,
-        seed_sequence(experiment.paths.seed, Stream.POLICY, replication),
-        faults=faults,
-        sample_every_s=sample_every_s,
-        token_gaps=True,
-        deadlines=experiment.judged and experiment.scoring == "deadlines",
-    )
+    """Let a policy serve a path; the run does not depend on whether its load is sampled.
+
+    Raises
+    ------
+    OrschedError
+        When it cannot be served to its end; names the policy and the path.
+    """
+    try:
+        return simulate(
+            path,
+            experiment.fleet,
+            contender.policy,
+            seed_sequence(experiment.paths.seed, Stream.POLICY, replication),
+            faults=faults,
+            sample_every_s=sample_every_s,
+            token_gaps=True,
+            deadlines=experiment.judged and experiment.scoring == "deadlines",
+        )
+    except OrschedError as error:
+        raise type(error)(f"{contender.label}, path {replication}: {error}") from None
 
 
 def _sustained_per_s(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from experiments.fleet.drawable import drawable
 from experiments.render.figure import OKABE_ITO
 from orsched.atomic import replacing
 from orsched.engine.state import State
@@ -20,6 +21,9 @@ ENDINGS = (".svg", ".png")
 
 MOST_SHOWN = 4
 """Most policies side by side; of more, the first are drawn."""
+
+MOST_NAME, MOST_LABEL, MOST_TIER = 80, 50, 20
+"""Most characters of the experiment's name, of a policy's label and of a tier's name in the figure."""
 
 MARKS: tuple[tuple[Kind, str, str], ...] = (
     ("died", "X", OKABE_ITO[1]),
@@ -59,18 +63,20 @@ def write_timeline(name: str, logs: Mapping[str, FleetLog], path: Path) -> None:
     most = max(
         [int(log.samples.in_system.max(initial=0)) for log in shown.values() if log.samples is not None], default=0
     )
+    mesh = None
     for column, (label, log) in zip(grid.T, shown.items(), strict=True):
         end_s = _end_s(log)
-        _draw_instances(column[0], log, end_s)
-        _draw_gradient(figure, column[1], log, max(most, 1))
+        _draw_instances(column[0], label, log, end_s)
+        mesh = _draw_gradient(column[1], log, max(most, 1)) or mesh
         if eventful:
             _draw_events(column[2], log)
-        column[0].set_title(label, fontsize="medium", parse_math=False)
         column[-1].set_xlabel("time (s)")
         column[0].set_xlim(0, end_s)
     grid[0, 0].set_ylabel("instances")
-    grid[1, 0].set_ylabel(f"instances by load\n(colour: requests in system{_distance(shown)})")
-    figure.suptitle(f"{name}, first path", fontsize="medium", parse_math=False)
+    grid[1, 0].set_ylabel("instances by load")
+    if mesh is not None:
+        figure.colorbar(mesh, ax=grid[1, :], pad=0.01, label=f"requests in system{_distance(shown)}")
+    figure.suptitle(f"{drawable(name, MOST_NAME)}, first path", fontsize="medium", parse_math=False)
     metadata = {"Date": None} if path.suffix == ".svg" else None
     with replacing(path) as part, mpl.rc_context({"svg.hashsalt": "orsched"}):
         figure.savefig(part, format=path.suffix[1:], metadata=metadata)
@@ -89,7 +95,7 @@ def _end_s(log: FleetLog) -> float:
     return max([*last, 1e-9])
 
 
-def _draw_instances(axes: Any, log: FleetLog, end_s: float) -> None:
+def _draw_instances(axes: Any, label: str, log: FleetLog, end_s: float) -> None:
     tiers = log.instances_per_tier()
     serving: dict[str, StepFunction]
     if set(tiers) == {None}:
@@ -106,20 +112,22 @@ def _draw_instances(axes: Any, log: FleetLog, end_s: float) -> None:
     areas = axes.stackplot(times, heights, step="post", colors=colours, alpha=0.85, linewidth=0)
     axes.set_ylim(0, log.size)
     place = {"loc": "lower left", "bbox_to_anchor": (0, 1.06), "borderaxespad": 0}
-    legend = axes.legend(areas, [*serving, *others], frameon=False, fontsize="small", ncols=3, **place)
-    for text in legend.get_texts():
+    labels = [drawable(one, MOST_TIER) for one in (*serving, *others)]
+    legend = axes.legend(areas, labels, frameon=False, fontsize="small", ncols=3, alignment="left", **place)
+    legend.set_title(drawable(label, MOST_LABEL), {"size": "medium"})
+    for text in (legend.get_title(), *legend.get_texts()):
         text.set_parse_math(False)
 
 
-def _draw_gradient(figure: Any, axes: Any, log: FleetLog, most: int) -> None:
+def _draw_gradient(axes: Any, log: FleetLog, most: int) -> Any:
+    """Draw the load, if it was sampled, and return what a colour bar needs."""
     if log.samples is None or len(log.samples.times_s) < 2:
         axes.text(0.5, 0.5, "no samples", ha="center", va="center", transform=axes.transAxes)
-        return
+        return None
     times = log.samples.times_s
     edges = np.append(times, 2 * times[-1] - times[-2])
     ranks = np.arange(log.size + 1)
-    mesh = axes.pcolormesh(edges, ranks, log.samples.gradient().T, cmap="viridis", vmin=0, vmax=most, rasterized=True)
-    figure.colorbar(mesh, ax=axes, pad=0.01)
+    return axes.pcolormesh(edges, ranks, log.samples.gradient().T, cmap="viridis", vmin=0, vmax=most, rasterized=True)
 
 
 def _draw_events(axes: Any, log: FleetLog) -> None:

@@ -67,8 +67,9 @@ class GoodputProgramme:
         self._flows: list[list[_Flow]] = [[] for _ in tiers]  # of each tier, by chip and level
         self._largest = self._largest_multiplier() if scaled else 1.0
         levels = sorted({limit for tier in tiers for limit in self._limits_s(tier)})
-        for fleet in fleets:
-            self._chip(fleet, levels)
+        chips = [fleet.hardware.name for fleet in fleets]
+        for number, (chip, fleet) in enumerate(zip(chips, fleets, strict=True), start=1):
+            self._chip(fleet, levels, chip if chips.count(chip) == 1 else f"{chip} (kind {number})")
         self._supply = self._multiplier() if scaled else [self._completions(k) for k in range(len(tiers))]
         for k in range(len(tiers)):
             self._balance(k)
@@ -102,19 +103,19 @@ class GoodputProgramme:
         time = instances / work if work > 0 else math.inf
         return (1 + 1e-6) * min(tokens / prompts, seats / requests, time)
 
-    def _chip(self, fleet: Fleet, levels: Sequence[float]) -> None:
+    def _chip(self, fleet: Fleet, levels: Sequence[float], chip: str) -> None:
         draft, hw = self._draft, fleet.hardware
         room = float(hw.kv_capacity_tokens // hw.block_tokens * hw.block_tokens)
         used = []
         for level in levels:
-            label = f"{hw.name}, iterations up to {level:g} s"
+            label = f"{chip}, iterations up to {level} s"
             count = draft.column(f"iterations on {label}", upper=most_iterations(fleet))
             busy = draft.column(f"instances of {label}", upper=float(fleet.size))
             used.append(busy)
             flows = [self._tier_flows(k, level, label) for k in range(len(self.tiers))]
-            for m in chunk_minorants(hw, self._least):
+            for number, m in enumerate(chunk_minorants(hw, self._least), start=1):
                 work = self._sum(flows, coefficients(m))
-                draft.row(f"time on {label}", {**work, count: m.base_s, busy: -1.0}, high=0.0)
+                draft.row(f"time by minorant {number} on {label}", {**work, count: m.base_s, busy: -1.0}, high=0.0)
             if math.isfinite(level):
                 draft.row(f"limit on {label}", {busy: 1.0, count: -level}, high=0.0)
             held = self._sum(flows, dict.fromkeys(("decodes", "reads", "prompt"), 1 / room))
@@ -123,7 +124,7 @@ class GoodputProgramme:
             for k, flow in enumerate(flows):
                 seats[flow["prompt"]] = self._units[k]["prompt"] / self._longest(k) / hw.max_num_seqs
             draft.row(f"batch limit on {label}", {**seats, count: -1.0}, high=0.0)
-        draft.row(f"instances of {hw.name}", dict.fromkeys(used, 1.0), high=float(fleet.size))
+        draft.row(f"instances of {chip}", dict.fromkeys(used, 1.0), high=float(fleet.size))
 
     def _tier_flows(self, k: int, level: float, label: str) -> _Flow:
         """Add columns, as multiples of what the tier's offered rates ask for."""
@@ -135,8 +136,8 @@ class GoodputProgramme:
         }
         shortest, longest = contexts(work)
         reads = {flow["reads"]: unit["reads"] / unit["decodes"]}
-        draft.row(f"contexts of {tier.name} on {label}", {**reads, flow["decodes"]: -shortest}, low=0.0)
-        draft.row(f"contexts of {tier.name} on {label}", {**reads, flow["decodes"]: -longest}, high=0.0)
+        draft.row(f"least contexts of {tier.name} on {label}", {**reads, flow["decodes"]: -shortest}, low=0.0)
+        draft.row(f"most contexts of {tier.name} on {label}", {**reads, flow["decodes"]: -longest}, high=0.0)
         chunks = {flow["attention"]: unit["attention"] / unit["prompt"], flow["prompt"]: -self._longest(k)}
         draft.row(f"chunks of {tier.name} on {label}", chunks, high=0.0)
         self._flows[k].append(flow)

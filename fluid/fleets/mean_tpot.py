@@ -43,7 +43,7 @@ class MeanTpotProgramme(GoodputProgramme):
             for turn in range(max(map(len, mixtures))):
                 chosen = [mine[min(turn, len(mine) - 1)] for mine in mixtures]
                 for price in _PRICES:
-                    self._price_row(group, price, chosen)
+                    self._price_row(group, price, turn, chosen)
 
     def _groups(self, members: Sequence[int]) -> list[frozenset[int]]:
         """Each of the tiers alone, and those with a certain TPOT limit or a tighter one."""
@@ -51,7 +51,7 @@ class MeanTpotProgramme(GoodputProgramme):
         tighter = [frozenset(k for k in members if limits[k] <= limit) for limit in limits.values()]
         return list(dict.fromkeys([*tighter, *(frozenset({k}) for k in members)]))
 
-    def _price_row(self, group: frozenset[int], price: float, chosen: Sequence[Minorant]) -> None:
+    def _price_row(self, group: frozenset[int], price: float, turn: int, chosen: Sequence[Minorant]) -> None:
         terms: dict[int, float] = {}
         for k, tier in enumerate(self.tiers):
             for at, flow in enumerate(self._flows[k]):
@@ -66,8 +66,8 @@ class MeanTpotProgramme(GoodputProgramme):
         for k in group:
             terms |= self._further_time(k)
         instances = sum(fleet.size for fleet in self.fleets)
-        names = ", ".join(self.tiers[k].name for k in sorted(group))
-        self._draft.row(f"decode time of {names} at price {price:g}", terms, high=price * instances)
+        names = ", ".join(repr(self.tiers[k].name) for k in sorted(group))
+        self._draft.row(f"decode time of {names} at price {price:g}, minorants {turn}", terms, high=price * instances)
 
     def _prefill_worth_s(self, k: int, minorant: Minorant, most: int, price: float) -> tuple[float, float]:
         """Worth of a prompt token and of its attention, for a tier of the group: prefills are other work."""

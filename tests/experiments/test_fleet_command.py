@@ -1,6 +1,7 @@
 """``orsched fleet`` as a user types it."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pandas as pd
 import pytest
 
 from experiments.cli import main
+from experiments.fleet.drawable import drawable
 from experiments.fleet.report import FILES
 from experiments.fleet.spec_file import ready_names
 from orsched.run_files import load_run
@@ -165,6 +167,49 @@ def test_texts_are_drawn_as_they_are(spec, tmp_path, capsys):
     assert main(["fleet", "--spec", str(path), "--out", str(tmp_path / "out")]) == 0
     assert "Traceback" not in capsys.readouterr().err
     assert ElementTree.parse(tmp_path / "out" / "timeline.svg").getroot().tag.endswith("svg")
+
+
+def test_names_without_glyphs_are_drawn_as_escapes(spec, tmp_path):
+    """Claim: what the font of the figure does not have is written as its escape, without a warning, and names differ;
+    the other files keep the names."""
+    text = (
+        spec.read_text().replace('"chat"', '"聊天"').replace('name = "sarathi"', 'name = "sarathi"\nlabel = "批处理"')
+    )
+    path = tmp_path / "舰队.toml"
+    path.write_text(text, encoding="utf-8")
+    assert main(["fleet", "--spec", str(path), "--out", str(tmp_path / "out")]) == 0
+    assert (tmp_path / "out" / "timeline.png").read_bytes().startswith(b"\x89PNG")
+    assert "批处理" in (tmp_path / "out" / "table.md").read_text(encoding="utf-8")
+    assert drawable("聊天 é", 20) == r"\u804a\u5929 é"
+    assert drawable("abcdef", 6) == "abcdef" != drawable("abcdefg", 6) == "abcde…"
+
+
+def test_a_run_that_cannot_end_names_file_policy_and_path(spec, tmp_path, capsys):
+    """Claim: an error in mid-run, in a process of its own too, is one line with specification, policy and path."""
+    spec.write_text(
+        spec.read_text().replace("for_s = 3", "[[faults.instance]]\nat_s = 5\ninstance = 0") + "workers = 2\n"
+    )
+    assert main(["fleet", "--spec", str(spec)]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.strip().count("\n") == 0
+    assert re.search(r"mine\.toml: vllm-v1\+jsq, path [01]: \d+ requests never finished", captured.err)
+
+
+def test_starts_that_fail_are_counted(tmp_path, capsys):
+    """Claim: the law of failed starts is in the report; starts that failed are counted, and happen only where a policy
+    starts instances."""
+    assert main(["fleet", "--name", "breakdowns", "--replications", "1", "--out", str(tmp_path), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["faults"]["random"]["start_up_mean_between_s"] == 100
+    failed = {row["policy"]: row["metrics"]["failed_starts"]["mean"] for row in found["policies"]}
+    assert failed["polyserve"] > 0
+    assert failed["llumnix"] == failed["sarathi+jsq"] == 0
+    table = (tmp_path / "table.md").read_text()
+    assert (
+        "drawn for every instance: a start-up fault 100 s after the last one on average, until 150 s (seed 1)" in table
+    )
+    assert "failed starts" in table
 
 
 def test_what_breaks_is_in_the_report(spec, tmp_path, capsys):

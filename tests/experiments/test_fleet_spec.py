@@ -18,6 +18,7 @@ from experiments.fleet.streams import FleetStream
 from experiments.streams import Stream
 from orsched.errors import InputError
 from orsched.faults import InstanceFault, LinkFault, StartUpFault
+from orsched.faults_schedule import Breakdowns, FaultSchedule
 from orsched.group import Role
 from orsched.link import Link, StagedCopy
 from orsched.policy import Information
@@ -98,6 +99,7 @@ horizon_s = 100
 seed = 7
 instance_mean_between_s = 50
 instance_mean_repair_s = 5
+start_up_mean_between_s = 30
 
 [experiment]
 replications = 3
@@ -124,6 +126,7 @@ def test_a_specification_means_what_it_says(tmp_path):
     assert (mine.settings["batcher"], mine.settings["router"]) == ("sarathi", "power-of-two")
     assert sjf.information is Information.PREDICTED
     assert found.faults == (StartUpFault(0, 4, 2), LinkFault(10, 2, 5, 0.5), InstanceFault(20, 4))
+    assert found.schedule == FaultSchedule(100, Breakdowns(50, 5), start_up_mean_between_s=30)
     assert (found.replications, found.paths.seed, found.attainment) == (3, 11, 0.95)
 
 
@@ -249,6 +252,13 @@ BAD = {
     "fault time": (GROUP + WORKLOAD + POLICY + "[[faults.link]]\nat_s = -1\ninstance = 0\nfor_s = 1\n", "faults.link.0.at_s = -1"),
     "fault factor": (GROUP + WORKLOAD + POLICY + "[[faults.link]]\nat_s = 1\ninstance = 0\nfor_s = 1\nfactor = 2\n", "faults.link.0.factor = 2: input should be less than or equal to 1"),
     "fault attempts": (GROUP + WORKLOAD + POLICY + "[[faults.start_up]]\ninstance = 0\nattempts = 0\n", "faults.start_up.0.attempts = 0"),
+    "start-up law": (GROUP + WORKLOAD + POLICY + "[faults.random]\nhorizon_s = 9\nstart_up_mean_between_s = 0\n", "faults.random.start_up_mean_between_s = 0: input should be greater than 0"),
+    "start-up type": (GROUP + WORKLOAD + POLICY + "[faults.random]\nhorizon_s = 9\nstart_up_mean_between_s = true\n", "faults.random.start_up_mean_between_s = True: input should be a valid number"),
+    "too many starts fail": (GROUP + WORKLOAD + POLICY + "[faults.random]\nhorizon_s = 9\nstart_up_mean_between_s = 1e-9\n", "faults.random: FaultSchedule.start_up_mean_between_s = 1e-09: 1 instance would have more than 1,000,000"),
+    "too many deaths": (GROUP + WORKLOAD + POLICY + "[faults.random]\nhorizon_s = 9\ninstance_mean_between_s = 1e-9\ninstance_mean_repair_s = 1e-9\n", "faults.random: FaultSchedule.instances.mean_between_s = 1e-09"),
+    "factor of no link fault": (GROUP + WORKLOAD + POLICY + "[faults.random]\nhorizon_s = 9\nstart_up_mean_between_s = 3\nlink_factor = 0.5\n", "faults.random.link_factor = 0.5: goes with link_mean_between_s"),
+    "prefill only": (GROUP + 'role = "prefill"\n' + WORKLOAD + POLICY, "group: every group prefills only, so that nobody decodes"),
+    "no transfers": (GROUP + 'role = "prefill"\n' + GROUP + 'role = "decode"\n' + WORKLOAD + POLICY.replace("vllm-v1", "wait"), "policy.0 (wait+jsq): a group of the fleet has role 'prefill': policy 'wait' cannot serve"),
     "random faults": (GROUP + WORKLOAD + POLICY + "[faults.random]\nhorizon_s = 9\n", "faults.random: nothing breaks"),
     "repair missing": (GROUP + WORKLOAD + POLICY + "[faults.random]\nhorizon_s = 9\nlink_mean_between_s = 3\n", "faults.random.link_mean_repair_s: missing"),
     "replications": (GROUP + WORKLOAD + POLICY + "[experiment]\nreplications = 0\n", "experiment.replications = 0"),

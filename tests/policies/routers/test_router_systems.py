@@ -41,6 +41,16 @@ def test_partitioned_keeps_the_classes_apart():
     assert set(run.instance[1::2]) == {0, 1}
 
 
+def test_partitioned_finds_the_tiers_by_the_names_of_the_classes():
+    """Claim: groups in another order than the classes change nothing, and a class without a tier is refused."""
+    turned = Fleet((Group(GPU, 2, tier="code"), Group(GPU, 2, tier="chat")))
+    run, _ = served("partitioned", turned)
+    assert set(run.instance[::2]) == {2, 3}
+    half = Fleet((Group(GPU, 2, tier="code"), Group(GPU, 2, tier="other")))
+    with pytest.raises(InputError, match="'chat'"):
+        served("partitioned", half)
+
+
 def test_refused_requests_are_best_effort_or_rejected():
     """Claim: an objective that nobody can keep: all of that class are rejected, or nobody."""
     hopeless = replace(WORK, classes=(RequestClass("chat", SLO(1e-6, 1e-6)), CLASSES[1]))
