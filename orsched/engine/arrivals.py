@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -23,47 +24,46 @@ class Arrivals:
 
     def __init__(self, cluster: Cluster, check: bool) -> None:
         self._cluster = cluster
-        self._times = cluster.requests.arrival_s
+        self._calendar = cluster.calendar
+        self._submit = cluster.dispatch.submit
+        self._alone = cluster.alone
+        self._times = [*cluster.requests.arrival_s, math.inf]
         self._check = check
         self._following = 0
-        self._next = cluster.calendar.outside_appointment(self._arrive)
-        self._book(self._times[0])
+        self._next = self._calendar.arrival_appointment(self._arrive)
+        self._calendar.next_arrival_s = self._times[0]
+        self._next.book(self._times[0])
 
     def _arrive(self, now_s: float) -> None:
-        """Submit all requests that arrive at this instant and book the next arrival."""
-        times, following, last = self._times, self._following, len(self._times)
-        submit = self._cluster.dispatch.submit
-        touched: dict[Instance | None, None] = {}
-        while following < last and times[following] == now_s:
-            touched[submit(following, now_s)] = None
+        """Submit all requests that arrive at this instant, book the next arrival, and wake who has got something."""
+        times, following, submit = self._times, self._following, self._submit
+        touched = [submit(following, now_s)]
+        following += 1
+        while times[following] == now_s:
+            touched.append(submit(following, now_s))
             following += 1
         self._following = following
-        if following < last:
-            self._book(times[following])
+        self._calendar.last_outside_s = now_s
+        self._calendar.next_arrival_s = next_s = times[following]
+        if next_s < math.inf:
+            self._next.book(next_s)
         else:
-            self._cluster.calendar.next_arrival_s = math.inf
             for member in self._cluster.instances:
                 member.closed = True
-        for instance in touched:
+        for instance in touched if len(touched) == 1 else dict.fromkeys(touched):
             if instance is not None:
-                self._wake(instance, now_s)
-        if following == last:
-            for other in self._cluster.instances:
-                if other not in touched:
-                    other.stream.on_close(now_s)
+                # One that is the whole fleet and idle need not go through the calendar.
+                stream = instance.stream
+                (stream.resume if self._alone and not stream.epoch.in_flight else stream.on_arrival)(now_s)
+        if next_s == math.inf:
+            self._close(touched, now_s)
         if self._check:
             for idle in self._cluster.instances:
                 if not idle.stream.busy:
                     idle.check_integrity()
 
-    def _wake(self, instance: Instance, now_s: float) -> None:
-        """Tell an instance; one that is the whole fleet and idle need not go through the calendar."""
-        stream = instance.stream
-        if self._cluster.alone and not stream.busy:
-            stream.resume(now_s)
-        else:
-            stream.on_arrival(now_s)
-
-    def _book(self, time_s: float) -> None:
-        self._cluster.calendar.next_arrival_s = time_s
-        self._next.book(time_s)
+    def _close(self, touched: Collection[Instance | None], now_s: float) -> None:
+        """Tell those who have got nothing now that nothing will come any more."""
+        for other in self._cluster.instances:
+            if other not in touched:
+                other.stream.on_close(now_s)

@@ -120,6 +120,7 @@ class Cluster:
     def after_epoch(self, instance: Instance, now_s: float) -> None:
         """An iteration has ended that finished prompts or from which requests have left."""
         self.stirred = False
+        self.ended = instance.index
         finished = instance.dock.finished
         if finished:
             instance.dock.finished = []
@@ -128,6 +129,7 @@ class Cluster:
                 self.dispatch.place(request, instance, now_s)
         self.lifecycle.rest(instance, now_s)
         self.dispatch.review(now_s)
+        self.ended = -1
 
     def _freed(self, source: Instance, now_s: float) -> None:
         """A transfer has ended, and its source has room again."""

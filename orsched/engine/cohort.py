@@ -91,28 +91,28 @@ class Cohort:
 
     def steps_to_event(self) -> int:
         """Iterations until the next member finishes or outgrows its reservation; the cohort must not be empty."""
-        finish = self._finish
-        while self._due.get(finish[0][1]) != finish[0][0]:
+        finish, due = self._finish, self._due
+        tick, request = finish[0]
+        while due.get(request) != tick:
             heappop(finish)
-        tick = finish[0][0]
+            tick, request = finish[0]
         if self._late and self._late[0][0] < tick:
             tick = self._late[0][0]
         return tick - self.clock
 
     def blocks_needed(self, steps: int) -> int:
         """New blocks that `steps` more iterations take."""
-        block = self._block
+        block, phases = self._block, self._phases
+        if steps == 1:
+            return phases[self.clock % block]
         if block == 1:
-            return steps * len(self._growing)
+            return steps * phases[0]
         full, part = divmod(steps, block)
         need = full * len(self._growing)
         if part:
             start = self.clock % block
             stop = start + part
-            phases = self._phases
-            if part == 1:
-                need += phases[start]
-            elif stop <= block:
+            if stop <= block:
                 need += sum(phases[start:stop])
             else:
                 need += sum(phases[start:]) + sum(phases[: stop - block])

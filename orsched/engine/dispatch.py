@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from orsched.engine.instance import Instance
     from orsched.policy import Placer, Router
 
+_DECODE, _SERVING = Role.DECODE, State.SERVING
+"""By names of their own: to look a member up in its class takes longer than to compare it."""
+
 
 class Dispatch:
     """Asks the policy where requests go, and asks again those that could not go anywhere.
@@ -39,6 +42,8 @@ class Dispatch:
     __slots__ = (
         "_again",
         "_cluster",
+        "_instances",
+        "_labels",
         "_pending",
         "_place",
         "_reviewing",
@@ -50,6 +55,8 @@ class Dispatch:
 
     def __init__(self, cluster: Cluster, route: Router, place: Placer) -> None:
         self._cluster = cluster
+        self._instances = cluster.instances
+        self._labels = cluster.requests.labels
         self._view = cluster.view
         self._route = route
         self._place = place
@@ -65,13 +72,12 @@ class Dispatch:
 
     def submit(self, request: int, now_s: float) -> Instance | None:
         """Route a request, unless others of its class wait to be routed; returns where it went."""
-        label = self._cluster.requests.labels[request]
-        if not (self.num_pending and self._pending.get(label)):
+        if not (self.num_pending and self._pending.get(self._labels[request])):
             decided, target = self._ask(request, now_s)
             if decided:
                 return target
             self._cluster.attentive = True
-        self._pending.setdefault(label, deque()).append(request)
+        self._pending.setdefault(self._labels[request], deque()).append(request)
         self.num_pending += 1
         return None
 
@@ -130,7 +136,7 @@ class Dispatch:
         if answer is None:
             return False, None
         instance = self._instance(answer, request, "router")
-        if instance.role is Role.DECODE:
+        if instance.role is _DECODE:
             raise InputError(f"router sent request {request} to instance {answer}, which only decodes")
         view.routed += 1
         instance.arrive(request)
@@ -150,12 +156,12 @@ class Dispatch:
         return True
 
     def _instance(self, number: object, request: int, who: str) -> Instance:
-        instances = self._cluster.instances
+        instances = self._instances
         if number.__class__ is not int and (isinstance(number, bool) or not isinstance(number, int | np.integer)):
             raise InputError(f"{who} returned {number!r} for request {request}: give the number of an instance")
         if not 0 <= number < len(instances):
             raise InputError(f"{who} sent request {request} to instance {number} of {len(instances)}")
         instance = instances[number]
-        if instance.state is not State.SERVING:
+        if instance.state is not _SERVING:
             raise InputError(f"{who} sent request {request} to instance {number}, which is {instance.state}")
         return instance

@@ -148,7 +148,8 @@ class Dock:
         store.take(request, tokens)
         if store.prefixes is not None:
             store.prefixes.publish(request, tokens)
-        cohort = instance.decode(request, tokens, parked.cohort)
+        emitted = tokens - instance.requests.input_tokens[request] + 1
+        cohort = instance.decode(request, tokens, parked.cohort, emitted)
         instance.resident_tokens += tokens
         if instance.gaps is not None:
             instance.gaps.resumed(cohort, request)

@@ -108,12 +108,13 @@ class Epoch:
         """Most iterations below `steps` whose KV growth is at most `blocks`."""
         return bisect_right(range(1, steps), blocks, key=self.need)
 
-    def set_steps(self, steps: int, blocks: int) -> None:
-        """Let it be a decode epoch of `steps` iterations, which grow by `blocks` blocks."""
+    def decode(self, curve: PiecewiseLinear, steps: int, blocks: int) -> None:
+        """Let it be `steps` decode iterations, which last as `curve` says and grow by `blocks` blocks."""
+        self.curve = curve
         self.steps = steps
         self.blocks = blocks
         self.taken = 0
-        self.end_s = self.start_s + self.curve.total(self.kv_timed, self.seqs, steps)
+        self.end_s = self.start_s + curve.total(self.kv_timed, self.seqs, steps)
 
     def cut(self, steps: int, total_s: float) -> int:
         """End it after its first `steps` iterations, which take `total_s` seconds; returns the blocks given back."""
@@ -134,7 +135,7 @@ class Epoch:
 
     def steps_before(self, now_s: float) -> int:
         """Decode iterations that have ended before `now_s`; one that ends at `now_s` comes after."""
-        return self.until(now_s)[0] - 1 if self.in_flight and not self.chunks else 0
+        return self.until(now_s)[0] - 1 if self.in_flight and self.steps > 1 else 0
 
     def iterations_before(self, now_s: float, cohort: Cohort) -> int:
         """Iterations that `cohort` has advanced before `now_s`."""

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from orsched.policy import Information
     from orsched.request import SLO
 
+_SERVING = State.SERVING
+
 
 class FleetView:
     """The fleet at the moment of a decision, read-only. Instances and requests are numbers.
@@ -254,8 +256,10 @@ class FleetView:
     def clock(self, instance: int, cohort: int = 0) -> int:
         """Iterations a cohort has advanced since the start of the run."""
         found = self._instances[instance]
-        members = found.cohorts[cohort]
-        return members.clock + found.stream.epoch.iterations_before(self._time_s(found), members)
+        stream, members = found.stream, found.cohorts[cohort]
+        if not stream.epoch.in_flight or stream.epoch.steps == 1:
+            return members.clock
+        return members.clock + stream.epoch.iterations_before(stream.after_ends_s(self.now_s), members)
 
     def prompt_in_flight(self, instance: int) -> int:
         """Prompt tokens that the iteration in flight processes."""
@@ -332,8 +336,11 @@ class FleetView:
 
     def iteration_end_s(self, instance: int) -> float:
         """When the iteration in flight ends; now if there is none."""
-        found = self._instances[instance]
-        return found.stream.epoch.iteration_end_s(self._time_s(found)) if found.stream.busy else self.now_s
+        stream = self._instances[instance].stream
+        epoch = stream.epoch
+        if not epoch.in_flight:
+            return self.now_s
+        return epoch.end_s if epoch.steps == 1 else epoch.iteration_end_s(stream.after_ends_s(self.now_s))
 
     def evictions(self, instance: int) -> int:
         """Preemptions on an instance so far."""
@@ -424,7 +431,7 @@ class FleetView:
 
     def _belongs(self, instance: int, pool: Pool) -> bool:
         found = self._instances[instance]
-        if found.state is not State.SERVING or found.role not in pool.roles:
+        if found.state is not _SERVING or found.role not in pool.roles:
             return False
         return pool.tier is None or found.tier == pool.tier
 

@@ -23,6 +23,8 @@ from orsched.policy import Policy
 if TYPE_CHECKING:
     from orsched.engine.cluster import Cluster
 
+_PREFILL = Role.PREFILL
+
 
 class Instance:
     """State of one instance. Only its stream and the calendar change it; policies see it through a view.
@@ -46,6 +48,40 @@ class Instance:
     skews : tuple of float, optional
         `ServiceModel.kv_skew` by the number of decoding requests; None when it is zero for all.
     """
+
+    __slots__ = (
+        "_classified",
+        "_first_token_s",
+        "_inputs",
+        "_outputs",
+        "_targets",
+        "arrived",
+        "backlog_tokens",
+        "closed",
+        "cluster",
+        "cohorts",
+        "deadlines",
+        "dock",
+        "evictions",
+        "gaps",
+        "group",
+        "hardware",
+        "in_system",
+        "index",
+        "ledger",
+        "logs",
+        "prefilling",
+        "queues",
+        "requests",
+        "resident_tokens",
+        "role",
+        "running",
+        "state",
+        "store",
+        "stream",
+        "tier",
+        "watchers",
+    )
 
     def __init__(
         self,
@@ -88,6 +124,7 @@ class Instance:
         self.closed = False
         self.gaps: GapLog | None = None
         self.deadlines: DeadlineLog | None = None
+        self.logs: list[GapLog | DeadlineLog] = []
         self.watchers: list[set[int]] = []
         """Sets in which it puts its number whenever it has changed."""
         self._classified = policy.num_classes > 1
@@ -96,6 +133,11 @@ class Instance:
         self._inputs = requests.input_tokens
         self._first_token_s = requests.first_token_s
         self.stream = Stream(self, policy, calendar, cluster, epoch_limit, skews)
+
+    def record(self, gaps: GapLog | None, deadlines: DeadlineLog | None) -> None:
+        """Tell these logs, if there are, of every token from now on."""
+        self.gaps, self.deadlines = gaps, deadlines
+        self.logs = [log for log in (gaps, deadlines) if log is not None]
 
     def arrive(self, request: int) -> None:
         """Queue a newly routed request."""
@@ -132,7 +174,7 @@ class Instance:
             raise self._refuse(request, now_s, f"was given a chunk of {tokens} tokens, {left} are left")
         held = done + tokens
         try:
-            self.ledger.reserve(request, self.store.own_tokens(request, held if held > reserve else reserve))
+            self.store.reserve(request, held if held > reserve else reserve)
         except PlanError as error:
             raise self._refuse(request, now_s, f"does not fit: {error}") from None
         return done
@@ -182,10 +224,10 @@ class Instance:
 
     def finish_chunk(self, chunk: Chunk, end_s: float) -> None:
         """Book a processed chunk; the one that completes the prompt emits a token."""
-        request = chunk.request
-        self.resident_tokens += chunk.tokens
-        self.backlog_tokens -= chunk.tokens
-        done = self.prefilling[request] + chunk.tokens
+        request, tokens, _, number, _ = chunk
+        self.resident_tokens += tokens
+        self.backlog_tokens -= tokens
+        done = self.prefilling[request] + tokens
         prefixes = self.store.prefixes
         if prefixes is not None:
             prefixes.publish(request, done)
@@ -203,22 +245,21 @@ class Instance:
         remaining = self._outputs[request] - emitted
         if remaining == 0:
             self._depart(request, done, end_s)
-        elif self.role is Role.PREFILL:
+        elif self.role is _PREFILL:
             del self.running[request]
             self._targets[request] = done + 1
-            self.dock.park(request, done, chunk.cohort, end_s)
+            self.dock.park(request, done, number, end_s)
             self.dock.finished.append(request)
             self.cluster.stirred = True
             if self.gaps is not None:
                 self.gaps.parked(request, end_s)
         else:
-            cohort = self.decode(request, done, chunk.cohort)
+            cohort = self.decode(request, done, number, emitted)
             if self.gaps is not None:
                 self.gaps.joined(cohort, request, end_s)
 
-    def decode(self, request: int, tokens: int, number: int) -> Cohort:
-        """Let a request with `tokens` tokens cached decode in cohort `number`."""
-        emitted = tokens - self._inputs[request] + 1
+    def decode(self, request: int, tokens: int, number: int, emitted: int) -> Cohort:
+        """Let a request with `tokens` tokens cached, which has emitted `emitted`, decode in cohort `number`."""
         self.running[request] = cohort = self.cohorts[number]
         cohort.join(request, tokens, self._outputs[request] - emitted, self.store.booked_blocks(request))
         if self.deadlines is not None:
@@ -400,7 +441,9 @@ class Instance:
         if self.cluster.attentive:
             self.cluster.stirred = True
             if request in self.dock.copying:
+                self.cluster.ended = self.index
                 self.cluster.transfers.give_up(request, end_s)
+                self.cluster.ended = -1
 
     def _refuse(self, request: int, now_s: float, why: str) -> PlanError:
         return PlanError(f"t = {now_s:.6g} s, instance {self.index}: request {request} {why}")

@@ -48,9 +48,9 @@ class Integrals:
         Iteration ``n = 0..steps-1`` lasts ``curve(kv + n seqs)``, reads ``kv_read + n seqs`` tokens, which counts for
         energy only, and ends with ``resident + (n + 1) seqs`` cached.
         """
+        run, value, slope = curve.run_from(kv, seqs, steps)
         done = 0
-        while done < steps:
-            run, value, slope = curve.run_from(kv + done * seqs, seqs, steps - done)
+        while True:
             pairs = 0.5 * run * (run - 1)
             duration = run * value + slope * pairs
             moment = pairs * (value + slope * (2 * run - 1) / 3)
@@ -58,6 +58,9 @@ class Integrals:
             self.busy_s += duration
             self.batch_s += seqs * duration
             done += run
+            if done == steps:
+                break
+            run, value, slope = curve.run_from(kv + done * seqs, seqs, steps - done)
         self.iterations += steps
 
     def energy_j(self, span_s: float) -> float | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from orsched.engine.caching import cache_for
@@ -35,9 +35,27 @@ class KVStore:
         What is cached in free blocks; None when nothing is kept.
     prefixes : PrefixCache, optional
         The same where requests share prefixes.
+    reserve : callable
+        ``reserve(request, tokens)`` lets a resident request hold memory for `tokens` tokens; raises PlanError when it
+        is not free.
+    booked_blocks : callable
+        ``booked_blocks(request)`` returns the blocks set aside for a resident request, shared ones included.
+    release : callable
+        ``release(request, tokens)`` frees the memory of a request with `tokens` cached, which does not come back for
+        them.
     """
 
-    __slots__ = ("_hardware", "_index", "_requests", "ledger", "prefixes", "retained")
+    __slots__ = (
+        "_hardware",
+        "_index",
+        "_requests",
+        "booked_blocks",
+        "ledger",
+        "prefixes",
+        "release",
+        "reserve",
+        "retained",
+    )
 
     def __init__(self, hardware: Hardware, requests: Requests, index: int) -> None:
         self._hardware = hardware
@@ -47,6 +65,11 @@ class KVStore:
         self.retained: RetainedKV | PrefixCache | None
         self.prefixes: PrefixCache | None
         self._renew()
+        # Where nothing is shared or outlives its request, the ledger says it all.
+        shares, keeps = self.prefixes is not None, self.retained is not None
+        self.reserve: Callable[[int, int], None] = self._reserve_own if shares else self.ledger.reserve
+        self.booked_blocks: Callable[[int], int] = self._held_and_shared if shares else self.ledger.held.__getitem__
+        self.release: Callable[[int, int], object] = self._free if keeps else self.ledger.release
 
     def shared_tokens(self, request: int) -> int:
         """Cached tokens of a resident request for which it holds no memory of its own."""
@@ -56,10 +79,11 @@ class KVStore:
         """Of `tokens` cached tokens of a resident request, those for which it holds memory itself."""
         return tokens if self.prefixes is None else tokens - self.prefixes.shared_tokens(request)
 
-    def booked_blocks(self, request: int) -> int:
-        """Blocks set aside for a resident request, shared ones included."""
-        held = self.ledger.held[request]
-        return held if self.prefixes is None else held + self.shared_tokens(request) // self.ledger.block_tokens
+    def _reserve_own(self, request: int, tokens: int) -> None:
+        self.ledger.reserve(request, self.own_tokens(request, tokens))
+
+    def _held_and_shared(self, request: int) -> int:
+        return self.ledger.held[request] + self.shared_tokens(request) // self.ledger.block_tokens
 
     def retained_within(self, request: int, most: int, taken: int = 0) -> int:
         """Tokens of a waiting request, at most `most`, that are cached once `taken` more blocks are taken."""
@@ -68,14 +92,13 @@ class KVStore:
         return self.retained.tokens_of(request, most, taken)
 
     def take(self, request: int, tokens: int) -> None:
-        """Let a resident request hold memory for `tokens` tokens."""
+        """Let a resident request hold memory for `tokens` tokens, at the cost of what is cached there."""
         used = self.ledger.used_blocks
-        self.ledger.reserve(request, self.own_tokens(request, tokens))
+        self.reserve(request, tokens)
         if self.retained is not None:
             self.retained.take(self.ledger.used_blocks - used)
 
-    def release(self, request: int, tokens: int) -> None:
-        """Free the memory of a request with `tokens` cached, which does not come back for them."""
+    def _free(self, request: int, tokens: int) -> None:
         blocks = self.ledger.release(request, self.own_tokens(request, tokens))
         if self.prefixes is not None:
             self.prefixes.leave(request, blocks)

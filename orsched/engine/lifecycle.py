@@ -66,7 +66,7 @@ class Lifecycle:
 
     def rest(self, instance: Instance, now_s: float) -> None:
         """Switch an instance off that drains and is empty."""
-        if instance.state is State.DRAINING and not instance.in_system and instance.dock.empty:
+        if not instance.in_system and instance.state is State.DRAINING and instance.dock.empty:
             self._become(instance, State.OFF, "off", now_s)
 
     def die(self, instance: Instance, now_s: float) -> bool:

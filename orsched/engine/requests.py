@@ -29,6 +29,7 @@ class Requests:
     """
 
     __slots__ = (
+        "_class_ids",
         "_classify",
         "_order",
         "_output_tokens",
@@ -53,6 +54,7 @@ class Requests:
         "rejected",
         "restarts",
         "slos",
+        "tells_lengths",
         "unfinished",
     )
 
@@ -70,6 +72,8 @@ class Requests:
         self.prefix_holders: dict[int, set[int]] = {}
         """First blocks of prompts -> the instances that have them cached, or had before the epoch in flight."""
         self.information = policy.information
+        self.tells_lengths = policy.information >= Information.PREDICTED
+        """Whether the policy may ask for the output length of a request."""
         self._classify = policy.classify
         self._order = policy.order
         self.predictions: Predictions | None = None
@@ -86,6 +90,7 @@ class Requests:
         self.restarts = nothing[:]
         self.migrations = nothing[:]
         self.rejected = nothing[:]
+        self._class_ids = nothing[:] if policy.classify is None else array("q", [-1]) * n
         self.instance = nothing[:]
         self.unfinished = n
         self.slos = tuple(kind.slo for kind in workload.classes)
@@ -119,10 +124,11 @@ class Requests:
         return not math.isnan(self.completion_s[request])
 
     def class_of(self, request: int) -> int:
-        """The class the policy's classifier gives `request`."""
-        if self._classify is None:
-            return 0
-        return int(self._evaluate(self._classify, request, Information.CLASS))
+        """The class the policy's classifier gives `request`; it is asked once."""
+        found = self._class_ids[request]
+        if found < 0 and self._classify is not None:
+            found = self._class_ids[request] = int(self._evaluate(self._classify, request, Information.CLASS))
+        return found
 
     def key_of(self, request: int) -> float:
         """The queue key the policy's order gives a waiting `request`, which surely emits one more token."""
@@ -178,7 +184,7 @@ class Requests:
         return max(min(remaining, self.context_tokens - self.input_tokens[request] - emitted_tokens), 1)
 
     def _require_lengths(self, request: int) -> None:
-        if self.information < Information.PREDICTED:
+        if not self.tells_lengths:
             raise InformationError(
                 f"length of request {request} is hidden: the policy declared "
                 f"information {self.information.label!r}, it needs 'oracle' or 'predicted'"

@@ -99,8 +99,7 @@ def simulate(
     late = DeadlineLog(requests.arrival_s, requests.labels, workload.classes) if deadlines else None
     for instance in cluster.instances:
         instance.stream.view.rng = _child(sequence, _INSTANCE, instance.index)
-        instance.gaps = gaps
-        instance.deadlines = late
+        instance.record(gaps, late)
     first_s = requests.arrival_s[0]
     Arrivals(cluster, check)
     FaultEvents(cluster, faults)

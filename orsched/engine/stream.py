@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from itertools import product
 from typing import TYPE_CHECKING
 
 from orsched.engine.calendar import Calendar
 from orsched.engine.epoch import CLOCK_SNAP, SNAP, Epoch
 from orsched.engine.meter import integrals_for
 from orsched.engine.plan import Chunk, Plan
+from orsched.engine.room import beside_others
 from orsched.engine.view import InstanceView
 from orsched.errors import PlanError
 from orsched.service import Batch, PiecewiseLinear
@@ -52,6 +55,31 @@ class Stream:
         Effect of unequal contexts on time, by the number of decoding requests (`ServiceModel.kv_skew`); None: none.
     """
 
+    __slots__ = (
+        "_alone",
+        "_batch",
+        "_calendar",
+        "_chosen",
+        "_cluster",
+        "_curves",
+        "_decode",
+        "_epoch_limit",
+        "_idle_since",
+        "_idle_wakes",
+        "_instance",
+        "_max_num_seqs",
+        "_policy_name",
+        "_service",
+        "_shared_since_s",
+        "_skews",
+        "_until_s",
+        "_wake",
+        "_wakes",
+        "epoch",
+        "integrals",
+        "view",
+    )
+
     def __init__(
         self,
         instance: Instance,
@@ -77,9 +105,11 @@ class Stream:
         self.epoch = Epoch()
         self._wake = calendar.appointment(self._on_time, instance.index)
         self._shared_since_s = 0.0
+        self._decode: tuple[int, ...] = ()
+        self._chosen: list[Cohort] = []
         self._wakes = True
-        self._idle_until_s = math.inf
-        self._idle_wakes = 0
+        self._until_s = math.inf
+        self._idle_wakes = self._idle_since = 0
 
     @property
     def busy(self) -> bool:
@@ -88,21 +118,18 @@ class Stream:
 
     def resume(self, now_s: float) -> None:
         """Plan from `now_s` on, running epochs for as long as nothing else can happen before they end."""
-        calendar, epoch = self._calendar, self.epoch
-        seen, next_s = calendar.bookings, calendar.next_s()
+        calendar, epoch, queue = self._calendar, self.epoch, self._calendar.queue
         while True:
             self._begin(now_s)
             if not epoch.in_flight:
-                if self._idle_until_s < math.inf and not self._finished():
-                    self._book_earlier(self._idle_until_s)
+                if self._until_s < math.inf and (self._instance.in_system or not self._instance.closed):
+                    self._book_earlier(self._until_s)
                 break
-            if calendar.bookings != seen:
-                seen, next_s = calendar.bookings, calendar.next_s()
             end_s = epoch.end_s
-            if end_s + SNAP * (end_s - now_s) + CLOCK_SNAP * end_s >= next_s:
+            if queue and end_s + SNAP * (end_s - now_s) + CLOCK_SNAP * end_s >= queue[0][0]:
                 if self._alone and self._wakes and epoch.steps > 1 and calendar.next_arrival_s < end_s:
                     self._shorten(calendar.next_arrival_s)
-                self._book(epoch.end_s)
+                self._wake.book(epoch.end_s)
                 break
             self._finish()
             now_s = end_s
@@ -126,7 +153,7 @@ class Stream:
         elif self._cluster.ended > self._instance.index:
             self.call_after(now_s)
         elif self.epoch.steps > 1 and self._shorten(now_s):
-            self._book(self.epoch.end_s)
+            self._wake.book(self.epoch.end_s)
 
     def after_ends_s(self, now_s: float) -> float:
         """`now_s`, or just after if an iteration that ends here now comes before what happens (`Cluster.ended`)."""
@@ -142,7 +169,7 @@ class Stream:
             steps, total_s = epoch.until(now_s + 2 * epoch.slack_s(now_s))
             if steps < epoch.steps:
                 self._cut(steps, total_s)
-                self._book(epoch.end_s)
+                self._wake.book(epoch.end_s)
 
     def halt(self, now_s: float) -> None:
         """Stop in the middle of an iteration, which is lost; those that ended before count."""
@@ -158,9 +185,7 @@ class Stream:
             self.integrals.busy_s += max(now_s - lost_since_s, 0.0)
             epoch.in_flight = False
             epoch.end_s = now_s
-        if self._wake.pending:
-            self._wake.void()
-            self._wake = self._calendar.appointment(self._on_time, self._instance.index)
+        self._wake.void()
 
     def settle(self, now_s: float) -> None:
         """Let those iterations take their blocks from the prefix cache, as others are about to be freed."""
@@ -176,59 +201,57 @@ class Stream:
         self.integrals.kv_token_s -= prefixes.duplicate_tokens * (now_s - self._shared_since_s)
         self._shared_since_s = now_s
 
-    def _book(self, time_s: float) -> None:
-        """Be called back at `time_s` and at no other time booked before."""
-        if self._wake.pending:
-            self._wake.void()
-            self._wake = self._calendar.appointment(self._on_time, self._instance.index)
-        self._wake.book(time_s)
-
     def _book_earlier(self, time_s: float) -> None:
         """Be called back at `time_s`, unless that is to happen earlier anyway."""
         if not (self._wake.pending and self._wake.time_s <= time_s):
-            self._book(time_s)
+            self._wake.book(time_s)
 
     def _on_time(self, now_s: float) -> None:
-        epoch = self.epoch
+        epoch, calendar = self.epoch, self._calendar
         if epoch.in_flight:
-            if now_s < epoch.end_s:
-                return
-            outside_s, snap_s = self._calendar.next_outside_s(), epoch.slack_s(epoch.end_s)
-            if outside_s - epoch.end_s <= snap_s:
-                # Something arrives at this very boundary and comes first. The calendar rounds times, so step past it.
-                self._book(outside_s + snap_s)
-                return
-            before_s = self._calendar.next_before_s(self._instance.index)
-            if before_s - epoch.end_s <= snap_s:
-                # An iteration on an instance of a lower number ends now too, and rounding has it come later.
-                self._book(before_s)
+            end_s, snap_s = epoch.end_s, epoch.slack_s(epoch.end_s)
+            # Twice as far, because the queue's times are rounded.
+            if calendar.queue and calendar.queue[0][0] - end_s <= 2 * snap_s and self._comes_later(end_s, snap_s):
                 return
             self._finish()
-            now_s = max(epoch.end_s, self._calendar.last_outside_s)
-        elif self._calendar.next_outside_s() <= now_s * (1 + CLOCK_SNAP):
-            # The same for an instance that is woken by one of two events that rounding sets apart.
-            self._book(self._calendar.next_outside_s() + CLOCK_SNAP * now_s)
+            now_s = max(end_s, calendar.last_outside_s)
+        elif calendar.next_outside_s() <= now_s * (1 + CLOCK_SNAP):
+            # It is woken by one of two events that rounding sets apart, and waits for the other.
+            self._wake.book(calendar.next_outside_s() + CLOCK_SNAP * now_s)
             return
         self.resume(now_s)
 
+    def _comes_later(self, end_s: float, snap_s: float) -> bool:
+        """Put the end of the epoch in flight off if something within `snap_s` comes first; whether that is so."""
+        outside_s = self._calendar.next_outside_s()
+        if outside_s - end_s <= snap_s:
+            # Something arrives at this very boundary and comes first. The calendar rounds times, so step past it.
+            self._wake.book(outside_s + snap_s)
+            return True
+        before_s = self._calendar.next_before_s(self._instance.index)
+        if before_s - end_s <= snap_s:
+            # An iteration on an instance of a lower number ends now too, and rounding has it come later.
+            self._wake.book(before_s)
+            return True
+        return False
+
     def _begin(self, now_s: float) -> None:
         """Ask the policy and start the epoch it wants, or go idle."""
-        instance = self._instance
-        view = self.view
+        instance, view, epoch = self._instance, self.view, self.epoch
         view.now_s = now_s
-        epoch = self.epoch
         if now_s > epoch.end_s:
             self.integrals.idle(epoch.end_s, now_s, instance.resident_tokens)
         if instance.store.prefixes is not None:
             self._count_shared(instance.store.prefixes, now_s)
-        if self._cluster.attentive and instance.dock.in_use:
-            self._cluster.ended = instance.index
-            self._cluster.transfers.at_boundary(instance, now_s)
-            self._cluster.ended = -1
+        cluster = self._cluster
+        if cluster.attentive and instance.dock.in_use:
+            cluster.ended = instance.index
+            cluster.transfers.at_boundary(instance, now_s)
+            cluster.ended = -1
         plan = self._batch(view)
         if plan.__class__ is not Plan:
             raise PlanError(f"policy {self._policy_name!r} returned {plan!r}: a batcher returns a Plan")
-        chunks, decode, preempt, self._wakes, _, self._idle_until_s, moves = plan
+        chunks, decode, preempt, self._wakes, max_steps, self._until_s, moves = plan
         if preempt:
             for request in preempt:
                 instance.preempt(request, now_s)
@@ -237,25 +260,28 @@ class Stream:
                 instance.move(move, now_s)
         cohorts = instance.cohorts
         if decode is not None:
-            cohorts = self._chosen(decode)
+            cohorts = self._chosen if decode == self._decode else self._choose(decode)
         epoch.compose(cohorts, chunks, now_s)
         if chunks:
             self._start_prefill(chunks, now_s)
         elif epoch.seqs:
-            self._start_decode(plan)
+            self._start_decode(max_steps)
         else:
-            self._go_idle(plan, now_s)
+            self._go_idle(now_s)
         if instance.watchers:
             instance.changed()
 
-    def _chosen(self, decode: tuple[int, ...]) -> list[Cohort]:
+    def _choose(self, decode: tuple[int, ...]) -> list[Cohort]:
+        """Find the cohorts of these numbers, and remember them for as long as the policy decodes the same."""
         cohorts = self._instance.cohorts
         for number in decode:
             if not 0 <= number < len(cohorts):
                 raise PlanError(f"policy {self._policy_name!r} decodes cohort {number}, there are {len(cohorts)}")
         if len(set(decode)) < len(decode):
             raise PlanError(f"policy {self._policy_name!r} decodes a cohort twice in one iteration: {decode}")
-        return [cohorts[number] for number in decode]
+        self._decode = tuple(decode)
+        self._chosen = [cohorts[number] for number in decode]
+        return self._chosen
 
     def _start_prefill(self, chunks: tuple[Chunk, ...], now_s: float) -> None:
         if len(chunks) > 1 and len({chunk.request for chunk in chunks}) < len(chunks):
@@ -263,8 +289,8 @@ class Stream:
         prompt = past_total = 0
         attention = 0.0
         epoch, instance, ledger = self.epoch, self._instance, self._instance.ledger
-        used = ledger.used_blocks
-        if instance.store.retained is not None:
+        used, retained = ledger.used_blocks, instance.store.retained
+        if retained is not None:
             chunks, claimed = instance.reclaim(chunks, now_s)
             epoch.chunks = chunks
             used += claimed
@@ -276,30 +302,29 @@ class Stream:
             past_total += past
             attention += tokens * (past + 0.5 * tokens)
         epoch.prompt_tokens = prompt
-        if epoch.seqs + len(chunks) > self._max_num_seqs:
-            raise self._too_many(epoch.seqs + len(chunks))
+        seqs = epoch.seqs
+        if seqs + len(chunks) > self._max_num_seqs:
+            raise self._too_many(seqs + len(chunks))
         if self._skews is not None:
             epoch.rank(self._skews)
         epoch.steps = 1
         epoch.blocks = blocks = epoch.need(1)
-        if blocks > ledger.free_blocks:
+        if blocks > ledger.capacity_blocks - ledger.used_blocks:
             raise self._too_little(ledger.free_blocks)
         ledger.grow(blocks)
-        if instance.store.retained is not None:
-            instance.store.retained.take(ledger.used_blocks - used)
-        epoch.mixed = Batch(prompt, attention, past_total, epoch.seqs, epoch.kv, epoch.longest)
-        epoch.end_s = now_s + self._service.iteration_s(epoch.mixed)
+        if retained is not None:
+            retained.take(ledger.used_blocks - used)
+        epoch.mixed = mixed = Batch(prompt, attention, past_total, seqs, epoch.kv, epoch.longest)
+        epoch.end_s = now_s + self._service.iteration_s(mixed)
 
-    def _start_decode(self, plan: Plan) -> None:
-        epoch = self.epoch
+    def _start_decode(self, max_steps: int) -> None:
+        epoch, instance = self.epoch, self._instance
         seqs = epoch.seqs
         if seqs > self._max_num_seqs:
             raise self._too_many(seqs)
         if self._skews is not None:
             epoch.rank(self._skews)
-        steps = plan.max_steps if plan.max_steps < self._epoch_limit else self._epoch_limit
-        if self._instance.dock.leaving:
-            steps = min(steps, 1)
+        steps = max_steps if max_steps < self._epoch_limit else self._epoch_limit
         if steps < 1:
             raise PlanError(f"policy {self._policy_name!r} asked for {steps} iterations: max_steps must be >= 1")
         for cohort in epoch.cohorts:
@@ -307,39 +332,28 @@ class Stream:
                 event = cohort.steps_to_event()
                 if event < steps:
                     steps = event
-        ledger = self._instance.ledger
+        ledger = instance.ledger
         blocks = epoch.need(steps)
         if blocks > ledger.capacity_blocks - ledger.used_blocks:
-            if self._instance.dock.parked and epoch.need(1) > ledger.free_blocks:
+            if instance.dock.parked and epoch.need(1) > ledger.free_blocks:
                 self._await_room()
                 return
             steps = self._fitting(steps, ledger.free_blocks)
             blocks = epoch.need(steps)
-        dock = self._instance.dock
-        if dock.expected or dock.landed:
-            # Those that pause could not grow any more: then there is less room for those that come.
-            paused = self._instance.growth_blocks() - epoch.need(1)
-            if blocks > (room := ledger.free_blocks - paused):
-                steps = max(1, epoch.most_steps(steps, room))
-                blocks = epoch.need(steps)
-        prefixes = self._instance.store.prefixes
-        if prefixes is not None and any(self._instance.queues) and blocks > (room := prefixes.blocks_before_loss()):
-            # A prefix lost may change who is admitted, also for a policy that looks an iteration ahead.
-            steps = max(1, epoch.most_steps(steps, room))
-            blocks = epoch.need(steps)
+        if self._cluster.attentive or instance.store.prefixes is not None:
+            steps, blocks = beside_others(instance, epoch, steps, blocks)
         ledger.grow(blocks)
         curve = self._curves.get(seqs)
         if curve is None:
             curve = self._curves[seqs] = self._service.decode_curve(seqs)
-        epoch.curve = curve
-        epoch.set_steps(steps, blocks)
-        if plan.until_s < math.inf:
-            self._shorten(plan.until_s)
+        epoch.decode(curve, steps, blocks)
+        if self._until_s < math.inf:
+            self._shorten(self._until_s)
 
     def _await_room(self) -> None:
         """Pause until requests that stand still here have left with their KV cache."""
         self.epoch.in_flight = False
-        self._idle_until_s = math.inf
+        self._until_s = math.inf
 
     def _too_many(self, requests: int) -> PlanError:
         return PlanError(
@@ -347,26 +361,24 @@ class Stream:
             f"at most {self._max_num_seqs} fit"
         )
 
-    def _go_idle(self, plan: Plan, now_s: float) -> None:
+    def _go_idle(self, now_s: float) -> None:
         instance = self._instance
         self.epoch.in_flight = False
-        if plan.until_s <= now_s:
+        if self._until_s <= now_s:
             raise PlanError(
                 f"t = {now_s:.6g} s, instance {instance.index}: policy {self._policy_name!r} idles until "
-                f"{plan.until_s:.6g} s, which is not later"
+                f"{self._until_s:.6g} s, which is not later"
             )
         if not instance.closed or not instance.has_work or instance.dock.holds_memory:
             return
+        if self._idle_since < self.view.iterations:
+            self._idle_since, self._idle_wakes = self.view.iterations, 0
         self._idle_wakes += 1
-        if plan.until_s == math.inf or self._idle_wakes > MOST_IDLE_WAKES:
+        if self._until_s == math.inf or self._idle_wakes > MOST_IDLE_WAKES:
             raise PlanError(
                 f"t = {now_s:.6g} s, instance {instance.index}: policy {self._policy_name!r} runs nothing although "
                 f"{instance.in_system} requests are in the system and no more arrive"
             )
-
-    def _finished(self) -> bool:
-        """Whether nothing is left to do here, ever."""
-        return self._instance.closed and not self._instance.in_system
 
     def _shorten(self, time_s: float) -> bool:
         """End the epoch in flight at the end of the iteration running at `time_s`; whether that is earlier."""
@@ -383,41 +395,39 @@ class Stream:
     def _finish(self) -> None:
         """Apply the iterations of the epoch that has just ended."""
         instance, epoch = self._instance, self.epoch
-        steps, end_s = epoch.steps, epoch.end_s
-        self._idle_wakes = 0
+        steps, end_s, seqs, chunks = epoch.steps, epoch.end_s, epoch.seqs, epoch.chunks
         epoch.in_flight = False
         self.view.iterations += steps
-        chunks = epoch.chunks
-        seqs = epoch.seqs
-        if instance.store.prefixes is not None:
-            self._count_shared(instance.store.prefixes, end_s)
+        if instance.store.retained is not None:
+            self._take_from_cache(end_s)
         if chunks:
             resident = instance.resident_tokens + seqs + epoch.prompt_tokens
             self.integrals.iteration(end_s - epoch.start_s, seqs + len(chunks), resident, epoch.mixed)
         else:
             self.integrals.decode(epoch.curve, epoch.kv_timed, seqs, steps, instance.resident_tokens, epoch.kv)
-            if instance.store.retained is not None:
-                instance.store.retained.take(epoch.blocks - epoch.taken)
-        if instance.gaps is not None:
-            self._log_tokens(instance.gaps)
-        if instance.deadlines is not None:
-            self._log_tokens(instance.deadlines)
+        if instance.logs:
+            self._log_tokens(instance.logs)
         instance.resident_tokens += steps * seqs
-        self._cluster.ended = instance.index
         for cohort in epoch.cohorts:
             if cohort.advance(steps):
                 instance.complete(cohort, end_s)
         for chunk in chunks:
             instance.finish_chunk(chunk, end_s)
-        if instance.watchers:
-            instance.changed()
         if self._cluster.stirred:
+            instance.changed()
             self._cluster.after_epoch(instance, end_s)
-        self._cluster.ended = -1
 
-    def _log_tokens(self, log: GapLog | DeadlineLog) -> None:
+    def _take_from_cache(self, end_s: float) -> None:
+        """Let the iterations of the epoch that has just ended take the blocks of what is still cached in them."""
+        store, epoch = self._instance.store, self.epoch
+        if store.prefixes is not None:
+            self._count_shared(store.prefixes, end_s)
+        if store.retained is not None and not epoch.chunks:
+            store.retained.take(epoch.blocks - epoch.taken)
+
+    def _log_tokens(self, logs: Iterable[GapLog | DeadlineLog]) -> None:
         epoch = self.epoch
-        for cohort in epoch.cohorts:
+        for log, cohort in product(logs, epoch.cohorts):
             if epoch.chunks:
                 log.iteration(cohort, epoch.end_s)
             else:

@@ -51,7 +51,7 @@ class Ticks:
         cluster = self._cluster
         cluster.ticking -= 1
         self._tick(now_s)
-        self._vain = self._vain + 1 if cluster.calendar.waiting == cluster.ticking else 0
+        self._vain = 0 if cluster.calendar.holds_more_than(cluster.ticking) else self._vain + 1
         if self._vain > MOST_VAIN_TICKS:
             raise PlanError(
                 f"t = {now_s:.6g} s: nothing has happened for {MOST_VAIN_TICKS} ticks of {self._period_s:g} s, and "

@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from orsched.errors import InformationError
-from orsched.policy import Information
 
 if TYPE_CHECKING:
     import numpy as np
@@ -144,10 +143,11 @@ class InstanceView:
 
     def held_blocks(self, request: int) -> int:
         """Blocks that preempting a running `request` would free; of those it shares with others, none."""
-        instance = self._instance
-        own = instance.store.own_tokens(request, self.cached_tokens(request))
-        blocks = max(self._ledger.held[request], self.blocks_for(own))
-        return blocks if instance.store.prefixes is None else blocks + instance.store.prefixes.lone_blocks(request)
+        store, ledger = self._instance.store, self._ledger
+        held = ledger.held[request]
+        grown = -(-store.own_tokens(request, self.cached_tokens(request)) // ledger.block_tokens)
+        blocks = held if held > grown else grown
+        return blocks if store.prefixes is None else blocks + store.prefixes.lone_blocks(request)
 
     def missing_blocks(self, request: int, tokens: int) -> int:
         """Blocks that a running `request` has to take in order to hold `tokens` tokens."""
@@ -215,7 +215,7 @@ class InstanceView:
             With less information than that.
         """
         requests = self._instance.requests
-        if requests.information < Information.PREDICTED:
+        if not requests.tells_lengths:
             raise InformationError(
                 f"output length of request {request} is hidden: the policy declared "
                 f"information {requests.information.label!r}, it needs 'oracle' or 'predicted'"
@@ -279,13 +279,15 @@ class InstanceView:
     def inbound_blocks(self) -> int:
         """KV blocks held for the requests that `num_inbound` counts."""
         dock, held = self._instance.dock, self._ledger.held
+        if not dock.holds_memory:
+            return 0
         return sum(held[r] for r in dock.expected) + sum(held[r] for r, _ in dock.landed)
 
     @property
     def promised_blocks(self) -> int:
         """KV blocks held for requests that do not run here: those that `num_inbound` counts, and parked ones."""
-        held = self._ledger.held
-        return self.inbound_blocks + sum([held[r] for r in self._instance.dock.parked])
+        dock, held = self._instance.dock, self._ledger.held
+        return self.inbound_blocks + sum([held[r] for r in dock.parked]) if dock.holds_memory else 0
 
     def slo(self, request: int) -> SLO | None:
         """Objective of the workload's class of `request`; None when it has none."""
