@@ -10,13 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from experiments.experiment import Experiment as Experiment
+    from experiments.findings import Findings as Findings
+    from experiments.findings import open_results as open_results
+    from experiments.findings import run as run
     from experiments.gaps import gap_table as gap_table
     from experiments.render.files import write as write
     from experiments.runner import run_experiment as run_experiment
 
 _HOMES = {
     "Experiment": "experiments.experiment",
+    "Findings": "experiments.findings",
     "gap_table": "experiments.gaps",
+    "open_results": "experiments.findings",
+    "run": "experiments.findings",
     "run_experiment": "experiments.runner",
     "write": "experiments.render.files",
 }

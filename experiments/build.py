@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import policies
-from experiments.experiment import Experiment
 from orsched.errors import InputError
 from orsched.fleet import Fleet
 from orsched.policy import Information, Policy, only_instance
 from orsched.prediction import Predictor
 from orsched.workloads import Workload
 from orsched.workloads.sources import WorkloadSource
+
+if TYPE_CHECKING:
+    from experiments.experiment import Experiment
 
 DEFAULT_ROUTER = "jsq"
 """Router of a fleet of several instances when neither the experiment nor the policy names one."""
@@ -46,21 +49,45 @@ def built_policies(experiment: Experiment, representative: Workload, load: float
     fleet = experiment.fleet
     tuned_on = representative.at_load(load, fleet)
     predictor = None if experiment.predictor is None else policies.build_predictor(experiment.predictor, tuned_on)
-    return tuple(_built(policy, tuned_on, experiment, predictor) for policy in experiment.policies)
+    return tuple(built_policy(policy, tuned_on, fleet, experiment.router, predictor) for policy in experiment.policies)
 
 
-def _built(
-    policy: str | Policy, tuned_on: Workload, experiment: Experiment, predictor: Predictor | None
+def built_policy(
+    policy: str | Policy,
+    tuned_on: Workload,
+    fleet: Fleet,
+    router: str | None = None,
+    predictor: Predictor | None = None,
 ) -> Policy | Unavailable:
+    """Build one policy, behind a router and with a predictor.
+
+    Parameters
+    ----------
+    policy : str or Policy
+        A registry name, or a finished policy, used as it is.
+    tuned_on : Workload
+        Stands for the law at the target load.
+    fleet : Fleet
+        What it will run on.
+    router : str, optional
+        None keeps the policy's own, or `DEFAULT_ROUTER` where several instances need one.
+    predictor : Predictor, optional
+        For a policy that uses output lengths.
+
+    Raises
+    ------
+    UnknownNameError
+        For an unknown policy or router.
+    """
     if isinstance(policy, Policy):
-        return _routed(_predicted(policy, predictor), experiment.router, experiment.fleet)
+        return _routed(_predicted(policy, predictor), router, fleet)
     recipe = policies.get_recipe(policy)
     try:
-        built = recipe.build(tuned_on, experiment.fleet)
+        built = recipe.build(tuned_on, fleet)
     except InputError as error:
         predicted = predictor is not None and recipe.information > Information.NONE
         return Unavailable(recipe.name, Information.PREDICTED if predicted else recipe.information, str(error))
-    return _routed(_predicted(built, predictor), experiment.router, experiment.fleet)
+    return _routed(_predicted(built, predictor), router, fleet)
 
 
 def _predicted(policy: Policy, predictor: Predictor | None) -> Policy:

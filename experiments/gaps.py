@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from experiments.build import Unavailable
 from experiments.experiment import Experiment
@@ -109,25 +110,31 @@ def gap_row(results: Results, load: float, policy: Policy | Unavailable) -> GapR
     """Summarise `policy`, one of those built for `load`."""
     if isinstance(policy, Unavailable):
         return GapRow.not_run(policy.name, policy.information.label, load, policy.reason)
-    paths = results.at(load)
-    outcomes = [path.outcomes[policy.name] for path in paths]
+    row = row_of_paths(policy.name, load, results.at(load), results.experiment.requests)
+    return replace(row, information=policy.information.label, settings=dict(policy.settings))
+
+
+def row_of_paths(policy: str, load: float, paths: Sequence[Path], requests: int) -> GapRow:
+    """Summarise what became of `policy` on `paths`; what it knows and its settings are for the caller to add."""
+    outcomes = [path.outcomes[policy] for path in paths]
     verdicts = [outcome.stability for outcome in outcomes]
-    stable, reason = pooled_stability(load, verdicts, results.experiment.requests)
-    metrics = _estimates([outcome.metrics for outcome in outcomes])
+    stable, reason = pooled_stability(load, verdicts, requests)
+    values = _columns([outcome.metrics for outcome in outcomes])
+    metrics = _estimates(values)
     return GapRow(
-        policy=policy.name,
-        information=policy.information.label,
+        policy=policy,
+        information="",
         load=load,
         metrics=metrics,
         gaps={
-            metric: _gap(metric, paths, value)
-            for metric, value in _estimates([outcome.gaps for outcome in outcomes]).items()
+            metric: _gap(metric, paths, found)
+            for metric, found in _columns([outcome.gaps for outcome in outcomes]).items()
         },
         stable=stable,
         unstable_replications=sum(not verdict.stable for verdict in verdicts),
         replications=len(paths),
         reason="; ".join(filter(None, (reason, _turned_away(metrics["rejected_share"])))),
-        settings=dict(policy.settings),
+        values=values,
     )
 
 
@@ -160,23 +167,27 @@ def pooled_stability(load: float, verdicts: Sequence[Stability], requests: int) 
     return True, verdicts[0].reason if doubtful else ""
 
 
-def _estimates(observations: Sequence[object]) -> dict[str, Estimate]:
-    """Estimate what every replication has; a quantity that one of them lacks is left out."""
-    columns: list[dict[str, float]] = [dict(row) for row in observations]  # type: ignore[call-overload]
-    common = [name for name in columns[0] if all(name in column for column in columns)]
-    return {name: estimate([column[name] for column in columns]) for name in common}
+def _columns(observations: Sequence[Mapping[str, float]]) -> dict[str, tuple[float, ...]]:
+    """Collect what every replication has; a quantity that one of them lacks is left out."""
+    common = [name for name in observations[0] if all(name in row for row in observations)]
+    return {name: tuple(row[name] for row in observations) for name in common}
 
 
-def _gap(metric: str, paths: Sequence[Path], value: Estimate) -> Gap:
+def _estimates(values: Mapping[str, tuple[float, ...]]) -> dict[str, Estimate]:
+    return {name: estimate(found) for name, found in values.items()}
+
+
+def _gap(metric: str, paths: Sequence[Path], values: tuple[float, ...]) -> Gap:
     used = [_best(path.bounds, metric) for path in paths]
     names = [name for name, _ in Counter(bound.name for bound in used).most_common()]
     return Gap(
         metric=metric,
-        estimate=value,
+        estimate=estimate(values),
         bound=" / ".join(names),
         bound_value=estimate([bound.value for bound in used]),
         validity=max((bound.validity for bound in used), key=_STRENGTH.index),
         certified=all(bound.certified for bound in used),
+        values=values,
     )
 
 

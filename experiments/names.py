@@ -25,8 +25,19 @@ Rows = list[dict[str, Any]]
 def _policies() -> Rows:
     import policies
 
-    recipes = (policies.get_recipe(name) for name in policies.policy_names())
-    return [{"name": r.name, "information": r.information.label, "description": r.description} for r in recipes]
+    return [_policy(name) for name in policies.policy_names()]
+
+
+def _policy(name: str) -> dict[str, Any]:
+    """What is known about a policy; of a plugin that does not load, why."""
+    import policies
+    from orsched.errors import InputError
+
+    try:
+        recipe = policies.get_recipe(name)
+    except InputError as error:
+        return {"name": name, "information": "", "description": f"cannot be used: {error}"}
+    return {"name": name, "information": recipe.information.label, "description": recipe.description}
 
 
 def _workloads() -> Rows:

@@ -1,6 +1,6 @@
 """What no policy can beat: fluid equilibria, linear and mixed-integer programmes, pathwise bounds."""
 
-from fluid.bounds import bounds
+from fluid.bounds import bounds, fast_bounds
 from fluid.certify import CertificateError, certify
 from fluid.demand import ClassRate, Rates, class_rates
 from fluid.equilibrium import Equilibrium, StabilityLimits, equilibrium, stability_limits
@@ -30,6 +30,7 @@ __all__ = [
     "class_rates",
     "deadline_goodput_bounds",
     "equilibrium",
+    "fast_bounds",
     "fluid_latency",
     "goodput",
     "goodput_bounds",

@@ -11,7 +11,6 @@ from numpy.typing import ArrayLike
 from orsched.errors import InputError
 from orsched.work import Floats
 
-
 ROUNDING = 1e-9
 """Half-widths below this share of the mean are rounding, and say nothing about the digits to show."""
 

@@ -34,7 +34,8 @@ def require_fit(workload: Workload, fleet: Fleet) -> None:
         raise InputError(
             f"request {row} of {workload.name!r} (prompt {inputs}, output {outputs}) ends with "
             f"{inputs + outputs - 1} KV tokens, an instance of {smallest.name} holds "
-            f"{usable_tokens(smallest)}: no policy completes it; drop such requests (--drop-oversized) "
+            f"{usable_tokens(smallest)}: no policy completes it; drop such requests (--drop-oversized, "
+            "drop_oversized in a specification) "
             "or use hardware with more KV memory"
         )
 

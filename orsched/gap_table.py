@@ -14,6 +14,8 @@ from orsched.estimate import Estimate
 if TYPE_CHECKING:
     import pandas as pd
 
+    from orsched.gap_matrix import GapMatrix
+
 SHOWN = ("latency_mean_s", "ttft_p99_s", "tpot_p99_s", "effective_throughput_tokens_per_s")
 """Metrics every gap table shows."""
 
@@ -56,6 +58,8 @@ class Gap:
         The weakest validity among the bounds used.
     certified : bool
         Whether every bound used is certified.
+    values : tuple of float
+        The gap on each sample path, in order, for comparisons between policies; empty where they were not kept.
     """
 
     metric: str
@@ -64,6 +68,7 @@ class Gap:
     bound_value: Estimate
     validity: Validity
     certified: bool
+    values: tuple[float, ...] = ()
 
     @property
     def label(self) -> str:
@@ -73,7 +78,7 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class GapRow:
-    """One policy at one load.
+    """One policy at one load, or at one place of another axis.
 
     Parameters
     ----------
@@ -94,6 +99,10 @@ class GapRow:
         to say.
     settings : mapping
         The policy's parameters and what it derived from the workload (bins, thresholds).
+    values : mapping of str to tuple of float
+        Every metric on each sample path, in order, for comparisons between policies; empty where they were not kept.
+    at : float, optional
+        Place on the axis of the table's matrix, when that is not the load.
     """
 
     policy: str
@@ -106,6 +115,8 @@ class GapRow:
     replications: int
     reason: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
+    values: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    at: float | None = None
 
     @classmethod
     def not_run(cls, policy: str, information: str, load: float, reason: str) -> GapRow:
@@ -155,6 +166,8 @@ class GapTable:
         What was changed or assumed, to be shown to the reader.
     predictor : str, optional
         Where the policies that use output lengths had them from.
+    axis : str
+        What the columns of the matrix are: ``"load"``, or what `GapRow.at` says, as ``"rate_per_s"`` or ``"scale"``.
     """
 
     workload: str
@@ -165,6 +178,7 @@ class GapTable:
     rows: Sequence[GapRow]
     notices: Sequence[str] = ()
     predictor: str | None = None
+    axis: str = "load"
 
     def __len__(self) -> int:
         """Number of rows."""
@@ -199,6 +213,15 @@ class GapTable:
             if row.policy == policy and math.isclose(row.load, load):
                 return row
         raise InputError(f"no row of {policy!r} at load {load}: policies {self.policies}, loads {self.loads}")
+
+    def matrix(self, metric: str = GAP_METRIC) -> GapMatrix:
+        """Policies as rows, loads as columns: the gap of one metric, and which policies may be the best.
+
+        See `orsched.gap_arrangement.arrange`, also for errors.
+        """
+        from orsched.gap_arrangement import arrange
+
+        return arrange(self, metric)
 
     def to_frame(self) -> pd.DataFrame:
         """One row per policy and load, every metric and gap with its half-width.
@@ -257,6 +280,16 @@ class GapTable:
 
     def __str__(self) -> str:
         return self.summary()
+
+    def to_html(self) -> str:
+        """The text form as an HTML ``table`` without styles."""
+        from orsched.html_table import html_table
+
+        return html_table(self.title, HEADERS, [row.cells() for row in self.rows], self.notes)
+
+    def _repr_html_(self) -> str:
+        """The table in a notebook."""
+        return self.to_html()
 
 
 def percent(value: Estimate) -> Estimate:

@@ -4,7 +4,7 @@ from policies.fleet_systems import fleet_system, fleet_system_names
 from policies.parts.pressure import preempt_last
 from policies.predictors import PREDICTORS, build_predictor, get_predictor, predictor_names
 from policies.recipe import Recipe
-from policies.registry import RECIPES, ROUTERS, build, get_recipe, get_router, policy_names, router_names
+from policies.registry import RECIPES, ROUTERS, build, get_recipe, get_router, origin, policy_names, router_names
 from policies.system import System
 from policies.wait import Wait
 
@@ -22,6 +22,7 @@ __all__ = [
     "get_predictor",
     "get_recipe",
     "get_router",
+    "origin",
     "policy_names",
     "predictor_names",
     "preempt_last",

@@ -24,8 +24,8 @@ class PartitionedSettings:
     router : str
         A registered router; it chooses within the tier.
     tiers : tuple of str, optional
-        Tier of each workload class, in the order of the classes. None: the tier of its name; in the order of the fleet's
-        groups where no class has a name of a tier.
+        Tier of each workload class, in the order of the classes. None: the tier of its name; in the order of the
+        fleet's groups where no class has a name of a tier.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Policies and routers by name."""
+"""Policies and routers by name: our own, and policies of plugins."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ from policies import (
     vtc,
     wait,
 )
+from policies.plugins import Plugin, announced, plugin, recipe_of
 from policies.recipe import Recipe
 
 
@@ -65,15 +66,40 @@ def get_recipe(name: str) -> Recipe:
     ------
     UnknownNameError
         When there is none of that name; the message suggests the nearest.
+    InputError
+        When a plugin of that name does not load, or several distributions claim it.
     """
-    if not isinstance(name, str) or name not in RECIPES:
-        raise unknown_name("policy", name, RECIPES)
-    return RECIPES[name]
+    recipe = RECIPES.get(name) if isinstance(name, str) else None
+    return recipe_of(_plugin(name)) if recipe is None else recipe
+
+
+def _plugin(name: str) -> Plugin:
+    found = plugin(name) if isinstance(name, str) else None
+    if found is None:
+        raise unknown_name("policy", name, policy_names())
+    return found
 
 
 def policy_names() -> list[str]:
-    """Names of all policies, sorted."""
-    return sorted(RECIPES)
+    """Names of all policies, those of plugins included, sorted."""
+    return sorted({*RECIPES, *announced()})
+
+
+def origin(name: str) -> str:
+    """Name and version of the distribution a policy comes from, as ``"orsched 0.1.0"``; it imports nothing.
+
+    Raises
+    ------
+    UnknownNameError
+        When there is no policy of that name.
+    InputError
+        When several distributions claim it.
+    """
+    if isinstance(name, str) and name in RECIPES:
+        from importlib.metadata import version  # here: it is slow to import
+
+        return f"orsched {version('orsched')}"
+    return _plugin(name).origin
 
 
 def get_router(name: str) -> Router:

@@ -18,7 +18,10 @@ from experiments.cli.gap_table import gap_table
 from experiments.cli.heavy_traffic import heavy_traffic
 from experiments.cli.hindsight import hindsight
 from experiments.cli.listing import listing
+from experiments.cli.report import report
 from experiments.cli.reproduce import reproduce
+from experiments.cli.results import results
+from experiments.cli.run import run
 from experiments.cli.trajectory import trajectory
 from experiments.cli.validate import validate
 
@@ -52,6 +55,9 @@ app.command("evaluate")(evaluate)
 app.command("bound")(bound)
 app.command("gap-table")(gap_table)
 app.command("fleet")(fleet)
+app.command("run")(run)
+app.add_typer(results, name="results")
+app.command("report")(report)
 app.command("trajectory")(trajectory)
 app.command("hindsight")(hindsight)
 app.command("heavy-traffic")(heavy_traffic)

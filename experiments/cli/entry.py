@@ -41,10 +41,11 @@ def main(args: Sequence[str] | None = None) -> int:
             return _unread()
         code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
         if code == INTERRUPTED:
-            _say("interrupted")
+            cause = stop.__context__.__cause__ if stop.__context__ else None  # typer makes an exit of an interruption
+            _say(_of_interruption(cause))
         return code
-    except KeyboardInterrupt:
-        _say("interrupted")
+    except KeyboardInterrupt as interruption:
+        _say(_of_interruption(interruption))
         return INTERRUPTED
     except OrschedError as error:
         _say(f"error: {error}")
@@ -62,6 +63,11 @@ def _unread() -> int:
     """Give what is still buffered to nobody, so that the interpreter does not fail on it at its end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     return UNREAD
+
+
+def _of_interruption(cause: BaseException | None) -> str:
+    """What a command had to say when it was interrupted."""
+    return str(cause) if isinstance(cause, KeyboardInterrupt) and cause.args else "interrupted"
 
 
 def _say(message: str) -> None:

@@ -32,7 +32,15 @@ def gap_table(
     workers: options.Workers = None,
     output: Annotated[
         list[Path] | None,
-        typer.Option("--output", help="Also write a file: .parquet, .csv, .md, .tex or .png. Repeatable."),
+        typer.Option(
+            "--output", help="Also write a file: .parquet, .csv, .md, .tex, .html, or .png (no matrix). Repeatable."
+        ),
+    ] = None,
+    matrix: Annotated[
+        bool, typer.Option("--matrix", help="Policies down, loads across, and which ones may be the best.")
+    ] = False,
+    metric: Annotated[
+        str | None, typer.Option("--metric", help="What a matrix shows; implies --matrix. Default: latency_mean_s.")
     ] = None,
     as_json: options.Json = False,
 ) -> None:
@@ -40,12 +48,19 @@ def gap_table(
     from experiments.gaps import LOADS
     from experiments.gaps import gap_table as measure_gaps
     from experiments.progress import progress_bar
-    from experiments.render.files import require_writable, write
+    from experiments.render import matrix as as_matrix
+    from experiments.render.files import MATRIX_WRITERS, WRITERS, require_writable, write
     from experiments.render.plain import table_document
     from experiments.render.terminal import to_rich
+    from orsched.errors import unknown_name
+    from orsched.gap_table import GAP_METRIC
+    from orsched.metrics import METRICS
 
+    if metric is not None and metric not in METRICS:
+        raise unknown_name("metric", metric, METRICS)
+    shown = metric or (GAP_METRIC if matrix else None)
     for path in output or ():
-        require_writable(path)
+        require_writable(path, WRITERS if shown is None else MATRIX_WRITERS)
     loads = LOADS if load is None else options.split_numbers("--load", load)
     names = options.POLICIES if policy is None else options.split_names(policy)
     errors = error_console()
@@ -64,10 +79,11 @@ def gap_table(
             workers=workers,
             on_task_done=advance,
         )
+    arranged = None if shown is None else table.matrix(shown)
     for path in output or ():
-        write(table, path)
+        write(arranged or table, path)
         errors.out(f"wrote {path}", highlight=False)
     if as_json:
-        print_json(table_document(table))
+        print_json(table_document(table) if arranged is None else as_matrix.matrix_document(arranged))
     else:
-        output_console().print(to_rich(table))
+        output_console().print(to_rich(table) if arranged is None else as_matrix.to_rich(arranged))

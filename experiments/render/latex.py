@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from experiments.render.strong import Strong
 from orsched.gap_table import HEADERS, GapTable
 
 _ESCAPES = str.maketrans(
@@ -35,7 +36,7 @@ def booktabs(
     blocks: Sequence[Sequence[Sequence[str]]],
     notes: Sequence[str] = (),
 ) -> str:
-    """A ``table`` environment of plain texts, for the package booktabs.
+    """A ``table`` environment of plain texts, bold where `Strong`, for the package booktabs.
 
     Parameters
     ----------
@@ -67,7 +68,13 @@ def booktabs(
 
 
 def _line(cells: Sequence[str]) -> str:
-    return " & ".join(map(escaped, cells)) + r" \\"
+    """A row; a star or bracket at its start would be read as an argument of the row end before it."""
+    line = " & ".join(map(_cell, cells)) + r" \\"
+    return "{}" + line if line[0] in "*[" else line
+
+
+def _cell(text: str) -> str:
+    return rf"\textbf{{{escaped(text)}}}" if isinstance(text, Strong) else escaped(text)
 
 
 def escaped(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from experiments.render.strong import Strong
 from orsched.gap_table import HEADERS, GapTable
 
 
@@ -17,7 +18,7 @@ def to_markdown(table: GapTable) -> str:
 
 
 def pipe_table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A pipe table of plain texts, without a line end after its last row."""
+    """A pipe table of plain texts, bold where `Strong`, without a line end after its last row."""
     lines = [_line(headers), "|" + "|".join(" --- " for _ in headers) + "|"]
     return "\n".join([*lines, *map(_line, rows)])
 
@@ -30,4 +31,8 @@ def escaped(text: str) -> str:
 
 
 def _line(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(map(escaped, cells)) + " |"
+    return "| " + " | ".join(map(_cell, cells)) + " |"
+
+
+def _cell(text: str) -> str:
+    return f"**{escaped(text)}**" if isinstance(text, Strong) else escaped(text)

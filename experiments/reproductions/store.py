@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
+from experiments.tasks.code_version import fingerprint
 from orsched.atomic import write_text
 
 PACKAGES = ("orsched", "fluid", "policies", "experiments")
-CODE = (".py", ".toml", ".parquet")
+"""Packages that a cell depends on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,20 +50,5 @@ class CellStore:
             self.folder.rmdir()
 
     def _file(self, identity: str) -> Path:
-        text = f"{code_fingerprint()}\n{identity}"
+        text = f"{fingerprint(*PACKAGES)}\n{identity}"
         return self.folder / f"{hashlib.sha256(text.encode()).hexdigest()[:24]}.json"
-
-
-@cache
-def code_fingerprint() -> str:
-    """Hash of the code and data of the packages that a cell depends on, as they were when the process started it."""
-    from importlib import import_module
-
-    digest = hashlib.sha256()
-    for package in PACKAGES:
-        root = Path(str(import_module(package).__file__)).parent
-        for file in sorted(root.rglob("*")):
-            if file.suffix in CODE:
-                digest.update(f"{package}/{file.relative_to(root)}".encode())
-                digest.update(file.read_bytes())
-    return digest.hexdigest()

@@ -20,7 +20,7 @@ def test_the_reference_lists_what_a_package_exports(package):
 
 
 def test_the_site_builds_without_a_warning(tmp_path):
-    """Claim: every page is in the table of contents, every link between pages and every public docstring is well formed."""
+    """Claim: every page is in the table of contents; links between pages and public docstrings are well formed."""
     sphinx = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html", "-d", str(tmp_path / "trees")]
     done = subprocess.run([*sphinx, "docs", str(tmp_path / "site")], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -146,7 +146,8 @@ def test_one_replication_has_no_interval():
 
 def test_public_names():
     """What the package names can be imported, and nothing else is promised."""
-    assert experiments.__all__ == ["Experiment", "gap_table", "run_experiment", "write"]
+    names = ["Experiment", "Findings", "gap_table", "open_results", "run", "run_experiment", "write"]
+    assert experiments.__all__ == names
     assert all(hasattr(experiments, name) for name in experiments.__all__)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = experiments.nothing

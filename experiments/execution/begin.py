@@ -1,0 +1,119 @@
+"""From what a user gives - a specification, a folder, workers or a cluster - to a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from experiments.execution.backend import Backend, on_this_machine
+from experiments.execution.opening import open_for
+from experiments.execution.run import Ran, execute
+from experiments.execution.watcher import Watcher
+from experiments.results.folder import ResultsFolder
+from experiments.runner import REQUESTS_PER_WORKER
+from orsched.errors import InputError
+
+if TYPE_CHECKING:
+    from experiments.spec import ExperimentSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A run that may start: everything was checked that can be checked before.
+
+    Parameters
+    ----------
+    spec : ExperimentSpec
+        What.
+    folder : ResultsFolder
+        Where.
+    backend : Backend
+        By whom.
+    """
+
+    spec: ExperimentSpec
+    folder: ResultsFolder
+    backend: Backend
+
+    def run(self, *, retry_failed: bool = False, watcher: Watcher | None = None) -> Ran:
+        """Run it; see `execute`."""
+        return execute(self.spec, self.folder, backend=self.backend, retry_failed=retry_failed, watcher=watcher)
+
+
+def resolved(spec: ExperimentSpec | str | Path) -> ExperimentSpec:
+    """Find a specification: a value, the path of a ``.toml`` file, or the name of a ready one.
+
+    Raises
+    ------
+    InputError
+        When there is none, or it cannot be used.
+    """
+    from experiments.spec import read_spec, ready_spec
+
+    if isinstance(spec, Path) or (isinstance(spec, str) and (spec.endswith(".toml") or Path(spec).is_file())):
+        return read_spec(Path(spec))
+    return ready_spec(spec) if isinstance(spec, str) else spec.absolute()
+
+
+def with_precision(spec: ExperimentSpec, relative: float) -> ExperimentSpec:
+    """`spec`, replicated until its first metric (or that of its own precision) is known to `relative`.
+
+    Raises
+    ------
+    InputError
+        When that is no share of the mean.
+    """
+    from pydantic import ValidationError
+
+    from experiments.spec import ExperimentSpec
+    from orsched.toml_file import explain
+
+    settings = spec.model_dump(exclude={"replications", "precision"}, exclude_unset=True)
+    own = {"metric": spec.metrics[0]} if spec.precision is None else spec.precision.model_dump()
+    try:
+        return ExperimentSpec.model_validate({**settings, "precision": {**own, "relative": relative}})
+    except ValidationError as error:
+        raise InputError(explain(error)) from None
+
+
+def begin(
+    spec: ExperimentSpec, out: Path, *, workers: int | None = None, cluster: str | None = None, extend: bool = False
+) -> Begun:
+    """Check everything that can be checked, and open the folder.
+
+    Parameters
+    ----------
+    spec : ExperimentSpec
+        What to run.
+    out : Path
+        Results folder.
+    workers : int, optional
+        Processes on this machine; None: as many cores as pay off.
+    cluster : str, optional
+        Address of a Dask scheduler in place of this machine.
+    extend : bool
+        As for `open_for`.
+
+    Raises
+    ------
+    InputError
+        Naming what cannot be used; the folder is as it was then.
+    """
+    if workers is not None and cluster is not None:
+        raise InputError("give workers (of this machine) or a cluster, not both")
+    backend = None if cluster is None else _cluster(cluster)
+    spec.require_runnable()
+    tasks = spec.tasks()
+    if backend is None:
+        requests = sum(task.path.requests for task in tasks)
+        backend = on_this_machine(
+            workers, min(len(tasks), requests // REQUESTS_PER_WORKER) if workers is None else len(tasks)
+        )
+    return Begun(spec, open_for(spec, out, extend=extend), backend)
+
+
+def _cluster(address: str) -> Backend:
+    from experiments.execution.cluster import Cluster
+
+    return Cluster(address)

@@ -1,0 +1,211 @@
+"""Results in Python: run an experiment or open its folder, and get tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from experiments.results.folder import Reading, ResultsFolder
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+    from experiments.execution.watcher import Watcher
+    from experiments.results.failures import Failure
+    from experiments.results.gap_tables import Key
+    from experiments.results.pairing import Paired
+    from experiments.results.plan import Plan
+    from experiments.spec import ExperimentSpec
+    from orsched.gap_table import GapTable
+
+
+@dataclass(frozen=True, eq=False)
+class Findings:
+    """What an experiment found so far; read once, when first asked for.
+
+    Parameters
+    ----------
+    folder : ResultsFolder
+        Where it is.
+    """
+
+    folder: ResultsFolder
+
+    @cached_property
+    def spec(self) -> ExperimentSpec:
+        """The specification.
+
+        Raises
+        ------
+        InputError
+            When it cannot be read.
+        """
+        from experiments.spec import recorded_spec
+
+        return recorded_spec(self.folder.specification)
+
+    @cached_property
+    def plan(self) -> Plan:
+        """All tasks with their labels; raises InputError when it is lost."""
+        return self.folder.plan()
+
+    @property
+    def unfinished(self) -> int:
+        """Tasks that failed or were not run yet."""
+        return len(set(self.plan.tasks())) - len(self._summaries.table)
+
+    @property
+    def damaged(self) -> tuple[str, ...]:
+        """Files whose tasks are left out because they are not as they were written; running again mends them."""
+        return self._summaries.damaged
+
+    def rows(self) -> pa.Table:
+        """Finished tasks of the experiment with the columns of docs/experiments.md, in the order of the plan."""
+        return self._everything.table
+
+    def frame(self) -> pd.DataFrame:
+        """Return the tidy table: a row per finished policy on a sample path and metric.
+
+        Raises
+        ------
+        MismatchError
+            When a policy did better than a pathwise bound allows: the bound or the simulation is wrong.
+        """
+        from experiments.results.tidy import tidy_frame
+
+        return tidy_frame(self._paired)
+
+    def bounds(self) -> pd.DataFrame:
+        """One row per bound of a sample path."""
+        from experiments.results.tidy import bounds_frame
+
+        return bounds_frame(self.plan, self._summaries.table)
+
+    def tasks(self) -> pd.DataFrame:
+        """One row per task, also of those that failed or are missing."""
+        from experiments.results.tidy import tasks_frame
+
+        return tasks_frame(self.plan, self._summaries.table, self.folder.failed.names())
+
+    def gap_tables(self) -> dict[Key, GapTable]:
+        """One gap table per (workload, fleet, predictor), seeds pooled; ``.matrix()`` of each has policies as rows."""
+        from experiments.results.gap_tables import gap_tables
+
+        return gap_tables(self._paired)
+
+    def failures(self) -> list[Failure]:
+        """Tasks of the experiment that raised, with their tracebacks."""
+        ids = set(self.plan.tasks())
+        return [failure for failure in self.folder.failures() if failure.task in ids]
+
+    def query(self, sql: str) -> pd.DataFrame:
+        """Answer one SQL ``SELECT`` over ``results`` (`frame`), ``tasks`` and ``bounds``.
+
+        Raises
+        ------
+        InputError
+            When it is not one ``SELECT`` that DuckDB can answer from these three.
+        """
+        from experiments.results.sql import query
+
+        return query(sql, {"results": self.frame, "tasks": self.tasks, "bounds": self.bounds})
+
+    def report(self, path: str | Path) -> None:
+        """Write all of it as one HTML file that needs no network."""
+        from experiments.report import write_report
+
+        write_report(self, Path(path))
+
+    def _repr_html_(self) -> str:
+        counts = self.tasks()["status"].value_counts()
+        said = ", ".join(f"{count} {status}" for status, count in counts.items())
+        tables = "".join(table.to_html() for table in self.gap_tables().values())
+        return f"<p>{escape(str(self.folder.path))}: {escape(said)}</p>{tables}"
+
+    @cached_property
+    def _everything(self) -> Reading:
+        return self._ordered(self.folder.rows())
+
+    @cached_property
+    def _summaries(self) -> Reading:
+        """Finished tasks without their quantiles, which are most of them."""
+        from experiments.results.pairing import COLUMNS
+        from experiments.results.tidy import OF_TASKS
+
+        return self._ordered(self.folder.rows((*COLUMNS, *OF_TASKS)))
+
+    def _ordered(self, reading: Reading) -> Reading:
+        import pyarrow as pa
+
+        at = {task: row for row, task in enumerate(reading.table["task"].to_pylist())}
+        order = [at[task] for task in self.plan.tasks() if task in at]
+        return Reading(reading.table.take(pa.array(order, pa.int64())), reading.damaged)
+
+    @cached_property
+    def _paired(self) -> list[Paired]:
+        from experiments.results.pairing import paired
+
+        return paired(self.plan, self._summaries.table)
+
+
+def open_results(path: str | Path) -> Findings:
+    """Open a results folder to read it.
+
+    Raises
+    ------
+    InputError
+        When it is none, or one of another format.
+    """
+    return Findings(ResultsFolder.open(path))
+
+
+def run(
+    spec: ExperimentSpec | str | Path,
+    out: str | Path,
+    *,
+    workers: int | None = None,
+    cluster: str | None = None,
+    retry_failed: bool = False,
+    extend: bool = False,
+    watcher: Watcher | None = None,
+) -> Findings:
+    """Run what is not finished of an experiment.
+
+    Parameters
+    ----------
+    spec : ExperimentSpec, str or Path
+        The experiment, the name of a ready one, or the path of its ``.toml`` file.
+    out : str or Path
+        Its results folder, made if missing.
+    workers : int, optional
+        Processes; None: as many cores as pay off. Nothing but time depends on it.
+    cluster : str, optional
+        Address of a Dask scheduler, ``tcp://host:port``, in place of this machine.
+    retry_failed : bool
+        Try again what failed before.
+    extend : bool
+        Allow another experiment, or other code, than the folder's.
+    watcher : Watcher, optional
+        Is told how it goes.
+
+    Returns
+    -------
+    Findings
+        See `Findings.failures` for tasks that raised.
+
+    Raises
+    ------
+    InputError
+        When the experiment cannot be run, or not in that folder.
+    OrschedError
+        When work cannot go on; what was finished is kept.
+    """
+    from experiments.execution.begin import begin, resolved
+
+    begun = begin(resolved(spec), Path(out), workers=workers, cluster=cluster, extend=extend)
+    begun.run(retry_failed=retry_failed, watcher=watcher)
+    return Findings(begun.folder)

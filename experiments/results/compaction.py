@@ -1,0 +1,82 @@
+"""Loose parts into segments, and damaged files out of the way."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pyarrow as pa
+
+from experiments.results.folder import ResultsFolder, once
+from experiments.results.sealed import DamagedError
+from experiments.results.segments import FULL_ROWS
+
+LEFTOVER_S = 86_400.0
+"""Age at which a half-written file is taken for that of a killed process."""
+
+
+def set_damaged_aside(folder: ResultsFolder) -> tuple[str, ...]:
+    """Move segments that are not as they were written to ``damaged/``; what was wrong with each.
+
+    Their tasks count as not finished from then on. Loose parts are checked when they are compacted.
+    """
+    found = []
+    with folder.lock():
+        for path in folder.segments.paths():
+            try:
+                folder.segments.check(path)
+            except DamagedError as error:
+                found.append(_aside(folder, path, error))
+    return tuple(found)
+
+
+def compact(folder: ResultsFolder) -> tuple[str, ...]:
+    """Move all loose parts into segments; damaged ones to ``damaged/``, returning what was wrong with each.
+
+    Segments that are not full are merged with them. Readers and runners may go on meanwhile: a task is always in a
+    part or in a segment, for a moment in both. One compaction at a time.
+
+    Raises
+    ------
+    OSError
+        When a segment cannot be written; all parts are still there then.
+    """
+    with folder.lock():
+        folder.parts.remove_leftovers(time.time() - LEFTOVER_S)
+        loose = sorted(folder.parts.names())
+        if not loose:
+            return ()
+        tables, read, damaged = [], [], []
+        for task in loose:
+            try:
+                tables.append(folder.parts.read(task))
+                read.append(folder.parts.path(task))
+            except FileNotFoundError:
+                continue
+            except DamagedError as error:
+                damaged.append(_aside(folder, folder.parts.path(task), error))
+        for path in folder.segments.paths():
+            try:
+                if folder.segments.rows(path) < FULL_ROWS:
+                    tables.append(folder.segments.read(path))
+                    read.append(path)
+            except DamagedError as error:
+                damaged.append(_aside(folder, path, error))
+        written = _write(folder, tables)
+        for path in read:
+            if path not in written:
+                path.unlink(missing_ok=True)
+    return tuple(damaged)
+
+
+def _write(folder: ResultsFolder, tables: list[pa.Table]) -> set[Path]:
+    if not tables:
+        return set()
+    rows = once(pa.concat_tables(tables))
+    return {folder.segments.write(rows.slice(start, FULL_ROWS)) for start in range(0, len(rows), FULL_ROWS)}
+
+
+def _aside(folder: ResultsFolder, path: Path, error: DamagedError) -> str:
+    os.replace(path, folder.path / "damaged" / path.name)
+    return f"{error}; moved to damaged/, its tasks are computed again"

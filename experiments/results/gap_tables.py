@@ -1,0 +1,80 @@
+"""Gap tables of what is finished: means and intervals over replications, seeds pooled."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+
+from experiments.gaps import row_of_paths
+from experiments.replication import Outcome, Path
+from experiments.results.pairing import Paired
+from orsched.gap_table import GapRow, GapTable
+from orsched.stability import Stability
+
+Key = tuple[str, str, str | None]
+"""Workload, fleet and predictor, as labelled."""
+
+
+def gap_tables(found: Sequence[Paired]) -> dict[Key, GapTable]:
+    """One gap table per workload, fleet and predictor, in the order of the plan; a row per policy and column."""
+    cells: dict[Key, dict[tuple[float, str], list[Paired]]] = {}
+    for one in found:
+        place = one.place
+        rows = cells.setdefault((place.workload, place.fleet, place.predictor), {})
+        rows.setdefault((place.point, place.policy or ""), []).append(one)
+    return {key: _table(key, rows) for key, rows in cells.items()}
+
+
+def _table(key: Key, cells: dict[tuple[float, str], list[Paired]]) -> GapTable:
+    workload, fleet, predictor = key
+    everything = [one for cell in cells.values() for one in cell]
+    seeds = list(dict.fromkeys(one.place.seed for one in everything))
+    notices = list(dict.fromkeys(notice for one in everything for notice in one.notices))
+    if len(seeds) > 1:
+        notices.append(f"seeds {', '.join(map(str, seeds))}, their replications pooled")
+    counts = {len(cell) for cell in cells.values()}
+    unpaired = _unpaired(cells)
+    if len(counts) > 1:
+        notices.append(f"unfinished or failed: rows have {min(counts)} to {max(counts)} replications")
+    return GapTable(
+        workload=workload,
+        fleet=fleet,
+        requests=everything[0].place.requests,
+        replications=max(counts),
+        seed=seeds[0],
+        rows=tuple(_row(policy, cell, at not in unpaired) for (at, policy), cell in cells.items()),
+        notices=tuple(notices),
+        predictor=predictor,
+        axis=everything[0].place.axis,
+    )
+
+
+def _unpaired(cells: dict[tuple[float, str], list[Paired]]) -> set[float]:
+    """Columns where policies have other paths than each other, as while a run goes on or after failures."""
+    paths: dict[float, set[tuple[tuple[int, int], ...]]] = {}
+    for (at, _), cell in cells.items():
+        paths.setdefault(at, set()).add(tuple((one.place.seed, one.place.replication) for one in cell))
+    return {at for at, different in paths.items() if len(different) > 1}
+
+
+def _row(policy: str, cell: list[Paired], is_paired: bool) -> GapRow:
+    """Summarise one policy in one column; values per path only where those of all policies are of the same paths."""
+    first = cell[0]
+    on_axis = first.place.axis == "load"
+    load = first.place.point if on_axis or first.load is None else first.load
+    at = None if on_axis else first.place.point
+    served = [one for one in cell if one.status == "done"]
+    if not served:
+        return replace(GapRow.not_run(policy, first.information, load, first.reason), at=at)
+    paths = [_path(policy, load, one) for one in served]
+    row = row_of_paths(policy, load, paths, first.place.requests)
+    row = replace(row, information=first.information, settings=json.loads(first.settings), at=at)
+    if is_paired:
+        return row
+    return replace(row, values={}, gaps={metric: replace(gap, values=()) for metric, gap in row.gaps.items()})
+
+
+def _path(policy: str, load: float, one: Paired) -> Path:
+    stability = Stability(one.stable is not False, one.reason, one.growth_per_s)
+    return Path(load, one.place.replication, one.bounds, {policy: Outcome(one.shown, one.gaps, stability)})

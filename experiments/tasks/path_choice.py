@@ -1,0 +1,120 @@
+"""One sample path on one fleet, as plain values: what decides it, and drawing it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+import fluid
+from experiments.source import notices_of
+from experiments.streams import Stream, generator
+from experiments.tasks.fleet_choice import FleetChoice
+from experiments.tasks.workload_choice import WorkloadChoice, source_for
+from orsched.fleet import Fleet
+from orsched.workloads import Workload
+
+AxisName = Literal["load", "rate_per_s", "scale"]
+
+
+@dataclass(frozen=True, slots=True)
+class PathChoice:
+    """A sample path; the same for every policy, router and predictor (common random numbers).
+
+    Parameters
+    ----------
+    workload, fleet : WorkloadChoice, FleetChoice
+        Which requests, and the fleet that loads refer to.
+    axis : {"load", "rate_per_s", "scale"}
+        What `point` is: the load; requests per second for the whole fleet; or a multiple of the number of requests at
+        the load `scale_load` (rates and speeds times the scale over one horizon, told on the unscaled clock).
+    point : float
+        Where on the axis.
+    scale_load : float, optional
+        Load of a scale; None on the other axes.
+    requests : int
+        Of the path, the scale included.
+    seed, replication : int
+        Of its random stream.
+    """
+
+    workload: WorkloadChoice
+    fleet: FleetChoice
+    axis: AxisName
+    point: float
+    scale_load: float | None
+    requests: int
+    seed: int
+    replication: int
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """Everything that decides the path and its fleet."""
+        return {
+            **self.workload.facts,
+            **self.fleet.facts,
+            "axis": self.axis,
+            "point": self.point,
+            "scale_load": self.scale_load,
+            "requests": self.requests,
+            "seed": self.seed,
+            "replication": self.replication,
+        }
+
+    @property
+    def shown(self) -> str:
+        """One line for progress and failures."""
+        place = f"{self.axis} {self.point:g}"
+        where = f"{self.workload.shown} on {self.fleet.fleet().name}"
+        return f"{where}, {place}, seed {self.seed}, replication {self.replication}"
+
+    def brought(self, workload: Workload) -> Workload:
+        """A workload at the load or the rate of the path."""
+        if self.axis == "rate_per_s":
+            return workload.at_rate(self.point)
+        return workload.at_load(self.point if self.scale_load is None else self.scale_load, self.fleet.fleet())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DrawnPath:
+    """A sample path in memory.
+
+    Parameters
+    ----------
+    workload, fleet : Workload, Fleet
+        The path and what serves it.
+    load : float
+        Its load on the fleet.
+    subject : str
+        `fluid.subject` of the two.
+    notices : tuple of str
+        What was changed or assumed.
+    """
+
+    workload: Workload
+    fleet: Fleet
+    load: float
+    subject: str
+    notices: tuple[str, ...]
+
+
+@lru_cache(maxsize=2)
+def drawn(path: PathChoice) -> DrawnPath:
+    """Draw a path; kept for the next task on it."""
+    source = source_for(path.workload, path.fleet)
+    fleet = path.fleet.fleet()
+    rng = generator(path.seed, Stream.WORKLOAD, path.replication)
+    workload = path.brought(source.draw(path.requests, rng))
+    load = workload.load_on(fleet) if path.axis == "rate_per_s" else path.point
+    if path.scale_load is not None:
+        load = path.scale_load
+    return DrawnPath(workload, fleet, load, fluid.subject(workload, fleet), _notices(path))
+
+
+def _notices(path: PathChoice) -> tuple[str, ...]:
+    return _notices_of(path.workload, path.fleet, path.requests)
+
+
+@lru_cache(maxsize=64)
+def _notices_of(workload: WorkloadChoice, fleet: FleetChoice, requests: int) -> tuple[str, ...]:
+    return notices_of(source_for(workload, fleet), requests, fleet.fleet().hardware)

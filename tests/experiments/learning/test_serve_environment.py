@@ -1,0 +1,326 @@
+"""The environment orsched/Serve-v0: gymnasium's contract, the same runs, honest rewards, no thread left behind."""
+
+import gc
+import subprocess
+import sys
+import threading
+from dataclasses import replace
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env
+
+import fluid
+from experiments.experiment import Experiment
+from experiments.learning import ENVIRONMENT, ServeEnv, register_environments
+from experiments.replication import Task, replicate
+from experiments.source import source_for
+from experiments.streams import Stream, generator, seed_sequence
+from orsched import SLO, Fleet, hardware, measure, simulate
+from orsched.bound import best_bound
+from orsched.engine.plan import IDLE
+from orsched.errors import InputError, PlanError
+from orsched.metrics import METRICS
+from orsched.objectives import Objectives
+from orsched.scoring import mean_tpot
+from policies import build, get_router
+from policies.learned import MENU, Observer, Rule, learned_policy
+
+NAMES = [rule.name for rule in MENU]
+REFERENCE = Fleet.single(hardware("reference"))
+SAME = ("arrival_s", "input_tokens", "output_tokens", "first_scheduled_s", "first_token_s", "completion_s")
+SAME += ("preemptions", "instance", "busy_s", "batch_s", "kv_token_s", "iterations", "on_s", "rejected")
+
+
+@pytest.fixture(autouse=True)
+def _no_thread_is_left():
+    before = threading.active_count()
+    yield
+    gc.collect()
+    assert threading.active_count() == before
+
+
+def path(seed, replication, load=0.9, requests=300, fleet=REFERENCE):
+    drawn = source_for("reference", fleet, False).draw(requests, generator(seed, Stream.WORKLOAD, replication))
+    return drawn.at_load(load, fleet)
+
+
+def play(env, choose, **reset):
+    """Run an episode; returns rewards, times of the choices, and the last info."""
+    observation, info = env.reset(**reset)
+    rewards, times = [], [info["now_s"]]
+    while True:
+        action = choose(observation, info["action_mask"])
+        observation, reward, terminated, truncated, info = env.step(action)
+        rewards.append(reward)
+        times.append(info["now_s"])
+        if terminated or truncated:
+            return rewards, times, info
+
+
+def mixed(observation, mask):
+    """A choice of rules that depends on what is seen, the same in every process."""
+    return int(1000 * float(observation[:12].sum())) % len(mask)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"information": "oracle"},
+        {"instances": 3},
+        {"reward": "goodput", "slo": SLO(2, 0.05)},
+        {"render_mode": "ansi"},
+    ],
+)
+def test_gymnasium_finds_nothing_to_complain_about(options):
+    """Claim: gymnasium's checker passes; warnings are errors here."""
+    env = gymnasium.make(ENVIRONMENT, requests=60, **options)
+    check_env(env.unwrapped)
+    env.close()
+
+
+@pytest.mark.parametrize(("rule", "policy"), [("chunk-2048", "vllm-v1"), ("sarathi", "sarathi"), ("whole", "vllm-v0")])
+@pytest.mark.parametrize("replication", [0, 2])
+def test_a_constant_action_is_the_run_of_the_published_policy(rule, policy, replication):
+    """Claim: bit for bit the run that experiments of this seed make of the registry's policy, in each replication."""
+    env = ServeEnv(requests=300)
+    play(env, lambda o, m: NAMES.index(rule), seed=11, options={"replication": replication})
+    served = path(11, replication)
+    seed = seed_sequence(11, Stream.POLICY, replication)
+    run = simulate(served, REFERENCE, build(policy, served, REFERENCE), seed)
+    for column in SAME:
+        np.testing.assert_array_equal(getattr(env.run, column), getattr(run, column))
+    assert env.run.workload == run.workload
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"information": "oracle"}, {"information": "oracle", "predictor": "noise:0.5"}]
+)
+@pytest.mark.parametrize("instances", [1, 3])
+def test_the_environment_and_the_policy_are_one_mechanism(options, instances):
+    """Claim: a function that chooses in the environment and as a learned policy makes the same run, on fleets too."""
+    env = ServeEnv(requests=200, instances=instances, **options)
+    _, _, info = play(env, mixed, seed=4)
+    assert info["instance"] in range(instances)
+    fleet = Fleet.identical(hardware("reference"), instances)
+    setting = env.setting
+    policy = learned_policy(mixed, information=setting.information)
+    if setting.predictor is not None:
+        policy = policy.predicted_by(setting.predictor)
+    if instances > 1:
+        policy = policy.routed_by(get_router("jsq"))
+    run = simulate(path(4, 0, requests=200, fleet=fleet), fleet, policy, seed_sequence(4, Stream.POLICY, 0))
+    for column in SAME:
+        np.testing.assert_array_equal(getattr(env.run, column), getattr(run, column))
+    assert env.observation_space.shape == (len(Observer(policy.information).names),)
+
+
+@pytest.mark.parametrize("instances", [1, 3])
+def test_rewards_are_minus_the_time_in_system(instances):
+    """Claim: the return is minus the sum of latencies; each reward is minus the integral of the number in system over
+    its step, as the finished run shows it."""
+    env = ServeEnv(requests=200, instances=instances)
+    rewards, times, _ = play(env, mixed, seed=5)
+    run = env.run
+    assert sum(rewards) == pytest.approx(-run.latency_s.sum(), rel=1e-12)
+    inside_s = [float((np.minimum(run.completion_s, t) - run.arrival_s).clip(0).sum()) for t in times[:-1]]
+    np.testing.assert_allclose(rewards[:-1], -np.diff(inside_s), atol=1e-7)
+    assert max(rewards) <= 1e-9
+
+
+@pytest.mark.parametrize("instances", [1, 2])
+@pytest.mark.parametrize(("kv_tokens", "choose"), [(40_000, mixed), (6_000, lambda o, m: NAMES.index("chunk-2048"))])
+def test_goodput_counts_who_kept_the_objective(instances, kv_tokens, choose):
+    """Claim: the return is the number of requests within the objective, earned as they complete, not when preempted."""
+    slo = SLO(1.0, 0.025)
+    kind = replace(hardware("reference"), kv_capacity_tokens=kv_tokens)
+    env = ServeEnv(hardware=kind, requests=300, reward="goodput", slo=slo, instances=instances)
+    rewards, times, info = play(env, choose, seed=6)
+    run = env.run
+    assert (run.preemptions.sum() > 20) == (kv_tokens == 6_000)
+    kept = mean_tpot(run, Objectives.same(slo, 300))
+    assert 20 < kept.sum() < 300
+    assert sum(rewards) == kept.sum() == round(info["run"]["slo_attainment"] * 300)
+    done = [int((kept & (run.completion_s <= t * (1 + 1e-12))).sum()) for t in times[:-1]]
+    np.testing.assert_array_equal(np.cumsum(rewards)[:-1], done[1:])
+
+
+def test_episodes_are_reproducible_and_go_on():
+    """Claim: the same seed gives the same bytes, resets without a seed are the next replications, seeds differ."""
+    env, other = ServeEnv(requests=80), ServeEnv(requests=80)
+    first, second = play(env, mixed, seed=1), play(env, mixed)
+    assert play(other, mixed, seed=1, options={"replication": 1})[0] == second[0]
+    assert play(other, mixed, seed=1)[0] == first[0]
+    assert play(other, mixed, seed=2)[0] != first[0]
+    assert play(other, mixed)[0] != second[0]
+    unseeded = [ServeEnv(requests=80) for _ in range(2)]
+    assert len({play(env, mixed)[0][0] for env in unseeded}) == 2
+
+
+def test_the_end_tells_metrics_bounds_and_gaps():
+    """Claim: metrics are those of the run; bounds and gaps those that experiments find for the same path."""
+    env = ServeEnv(requests=150, bounds=True, slo=SLO(2, 0.05))
+    _, _, info = play(env, lambda o, m: NAMES.index("sarathi"), seed=3, options={"replication": 1})
+    assert info["run"] == measure(env.run, SLO(2, 0.05))
+    assert set(info["run"]) <= set(METRICS)
+    experiment = Experiment("reference", REFERENCE, ("sarathi",), (0.9,), 150, 2, seed=3, slo=SLO(2, 0.05))
+    served = path(3, 1, requests=150)
+    task = Task(0.9, 1, (build("sarathi", served, REFERENCE),))
+    expected = replicate(experiment, source_for("reference", REFERENCE, False), task)
+    gaps = expected.outcomes["sarathi"].gaps
+    assert info["gaps"] == {metric: gaps[metric] for metric in info["gaps"]}
+    assert info["gaps"]["latency_mean_s"] > 0
+    best = best_bound(fluid.bounds(served, REFERENCE, SLO(2, 0.05)), "latency_mean_s")
+    assert info["bounds"]["latency_mean_s"] == best.value
+
+
+def test_nothing_is_left_running():
+    """Claim: no thread is left after the end, a reset, `close`, an error, a cut, or when the environment is dropped."""
+    before = threading.active_count()
+    env = ServeEnv(requests=50)
+    play(env, mixed, seed=0)
+    assert threading.active_count() == before
+    for _ in range(5):
+        env.reset()
+        env.step(4)
+    assert threading.active_count() == before + 1
+    env.close()
+    env.close()
+    assert threading.active_count() == before
+    env.reset()
+    del env
+    assert threading.active_count() == before
+
+
+def test_errors_of_the_engine_come_out_of_step():
+    """Claim: a plan that the engine refuses is raised by `step`, ends the episode, and the next one works."""
+    menu = (Rule("lazy", lambda view: IDLE), *MENU)
+    env = ServeEnv(requests=20, menu=menu)
+    with pytest.raises(PlanError, match="policy 'agent' runs nothing"):
+        play(env, lambda o, m: 0, seed=0)
+    assert threading.active_count() == 1 + sum(t.name != "orsched conversation" for t in threading.enumerate()[1:])
+    with pytest.raises(gymnasium.error.ResetNeeded):
+        env.step(1)
+    play(env, lambda o, m: 5, seed=0)
+    with pytest.raises(gymnasium.error.ResetNeeded):
+        env.step(1)
+
+
+def test_long_episodes_are_cut():
+    """Claim: `most_s` truncates at the first choice after it, without a run; so does gymnasium's own limit of steps."""
+    env = ServeEnv(requests=300, most_s=5.0)
+    rewards, times, info = play(env, mixed, seed=0)
+    assert times[-2] <= 5.0 < times[-1]
+    assert "run" not in info
+    assert env.run is None
+    with pytest.raises(gymnasium.error.ResetNeeded):
+        env.step(1)
+    whole = play(ServeEnv(requests=300), mixed, seed=0)[0]
+    assert rewards == whole[: len(rewards)]
+    limited = gymnasium.make(ENVIRONMENT, requests=300, max_episode_steps=7)
+    assert len(play(limited, mixed, seed=0)[0]) == 7
+    limited.close()
+
+
+def test_masks_say_what_is_followed():
+    """Claim: a masked action is followed if allowed, else the nearest that is; gymnasium samples by the mask."""
+    env = ServeEnv(requests=60)
+    _, info = env.reset(seed=0)
+    assert info["action_mask"].dtype == np.int8
+    assert not info["action_mask"][0]
+    info = env.step(0)[-1]
+    assert info["followed"] == "chunk-256"
+    over = False
+    while not over:
+        action = env.action_space.sample(info["action_mask"])
+        assert env.action_masks()[action]
+        *_, over, _, info = env.step(action)
+        assert info["followed"] == NAMES[action]
+    assert info["action_mask"].all()
+
+
+def test_many_environments_at_once():
+    """Claim: gymnasium's vector of environments gives what each gives alone."""
+    envs = gymnasium.make_vec(ENVIRONMENT, num_envs=3, vectorization_mode="sync", requests=40)
+    envs.reset(seed=7)
+    rewards = np.array([envs.step(np.full(3, 4))[1] for _ in range(10)])
+    for k in range(3):
+        alone = ServeEnv(requests=40)
+        alone.reset(seed=7 + k)
+        assert [alone.step(4)[1] for _ in range(10)] == rewards[:, k].tolist()
+        alone.close()
+    envs.close()
+
+
+def test_render_says_where_it_stands():
+    """Claim: one line with time, queue, batch and memory; nothing without a render mode."""
+    env = ServeEnv(requests=30, render_mode="ansi")
+    assert env.render() == "no episode has begun"
+    env.reset(seed=0)
+    env.step(4)
+    assert "waiting" in env.render()
+    assert "chunk-2048" in env.render()
+    env.close()
+    assert ServeEnv(requests=30).render() is None
+
+
+def test_registering_twice_is_registering_once():
+    """Claim: it does not warn, and gymnasium finds the environment through the package's name."""
+    register_environments()
+    code = (
+        "import gymnasium\n"
+        "env = gymnasium.make('experiments.learning:orsched/Serve-v0', requests=10, load=0.5)\n"
+        "env.reset(seed=0); print(env.spec.id)"
+    )
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "orsched/Serve-v0\n"
+
+
+def test_without_gymnasium_the_message_names_the_extra():
+    """Claim: importing the environment without gymnasium says how to get it."""
+    code = "import sys; sys.modules['gymnasium'] = None; import experiments.learning"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert 'python -m pip install "orsched[gym]"' in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"workload": "referense"}, "did you mean 'reference'"),
+        ({"hardware": "h100"}, "unknown hardware"),
+        ({"load": 0}, "load 0"),
+        ({"requests": 1}, "requests = 1"),
+        ({"information": "class"}, "none, oracle"),
+        ({"predictor": "noise:0.5"}, "uses no output lengths"),
+        ({"reward": "profit"}, "latency, goodput"),
+        ({"reward": "goodput"}, "has no SLO"),
+        ({"router": "jqs", "instances": 2}, "did you mean 'jsq'"),
+        ({"most_s": 0}, "most_s"),
+        ({"menu": ()}, "at least one"),
+        ({"render_mode": "human"}, "'ansi'"),
+        ({"instances": 0}, "instances|size"),
+    ],
+)
+def test_bad_settings_are_refused(options, message):
+    """Claim: the message names what cannot be used."""
+    with pytest.raises(InputError, match=message):
+        ServeEnv(**options).reset(seed=0)
+
+
+def test_bad_actions_and_options_are_refused():
+    """Claim: an action outside the menu and an unknown option of reset change nothing and are named."""
+    env = ServeEnv(requests=20)
+    with pytest.raises(gymnasium.error.ResetNeeded):
+        env.step(0)
+    env.reset(seed=0)
+    for action in (10, -1, 1.5, None):
+        with pytest.raises(InputError, match="from 0 to 9"):
+            env.step(action)
+    for options in ({"replication": -1}, {"repetition": 1}, {"replication": 0.5}):
+        with pytest.raises(InputError, match="replication"):
+            env.reset(options=options)
+    env.step(np.int64(4))
+    env.close()

@@ -1,0 +1,143 @@
+"""What is said about specifications that cannot be used."""
+
+import re
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from experiments.spec import ExperimentSpec, parsed_spec, read_spec, ready_spec
+from experiments.spec.reading import MOST_BYTES
+from orsched.errors import InputError, UnknownNameError
+
+GOOD = {"workloads": '["reference"]', "fleets": '["reference"]', "policies": '["vllm-v1"]', "loads": "[0.5]"}
+
+
+def text(**changes):
+    """Return a good specification with some lines changed, None to leave one out."""
+    lines = {**GOOD, **changes}
+    return "".join(f"{name} = {value}\n" for name, value in lines.items() if value is not None)
+
+
+def on(workload):
+    """Return a specification of one workload table."""
+    return text(workloads=f"[{{{workload}}}]")
+
+
+def at(fleet):
+    """Return a specification of one fleet table."""
+    return text(fleets=f"[{{{fleet}}}]")
+
+
+BAD = {
+    "unknown field": (text(polices='["a"]'), "unknown field 'polices': did you mean policies"),
+    "unknown field of an entry": (on('name="reference", arival="poisson"'), "workloads.0: .*'arival': .*arrivals"),
+    "nothing to serve": (text(workloads=None), "workloads: field required"),
+    "empty list": (text(policies="[]"), "policies: must have 1 to 1,000 entries, has 0"),
+    "no list": (text(policies='"vllm-v1"'), "policies = vllm-v1: must be a list"),
+    "list too long": (text(loads=str([1 + k / 2048 for k in range(1001)])), "loads: must have 1 to 1,000 entries"),
+    "number for an entry": (text(workloads="[3]"), "workloads.0 = 3: must be a name or a table"),
+    "unknown workload": (text(workloads='["referense"]'), "workloads.0.name: .*did you mean 'reference'"),
+    "missing file": (text(workloads='["nowhere.csv"]'), "workloads.0.name: .*nowhere.csv: there is no such file"),
+    "workload twice": (text(workloads='["reference", "reference"]'), "workloads.1 = 'reference': .*set a label"),
+    "unknown arrivals": (on('name="reference", arrivals="uniform"'), "workloads.0.arrivals = uniform: .*'gamma'"),
+    "cv without gamma": (on('name="reference", cv=2.0'), "workloads.0: cv goes with arrivals = 'gamma'"),
+    "gamma without cv": (on('name="reference", arrivals="gamma"'), "workloads.0: cv goes with"),
+    "negative cv": (on('name="reference", arrivals="gamma", cv=-1'), "workloads.0.cv = -1: .*greater than or equal"),
+    "unknown hardware": (text(fleets='["refrence"]'), "fleets.0: unknown hardware .*did you mean 'reference'"),
+    "missing hardware file": (text(fleets='["x.toml"]'), "fleets.0: hardware = .*x.toml': there is no such file"),
+    "no instance": (at('hardware="reference", instances=0'), "fleets.0.instances = 0"),
+    "no memory": (at('hardware="reference", kv_memory=0'), "fleets.0.kv_memory = 0"),
+    "unknown router": (at('hardware="reference", router="jqs"'), "fleets.0: unknown router 'jqs': did you mean 'jsq'"),
+    "unknown policy": (text(policies='["vllm-v3"]'), "policies.0.name: unknown policy 'vllm-v3': did you mean"),
+    "label twice": (text(policies='["vllm-v1", {name="sjf", label="vllm-v1"}]'), "policies.1 = 'vllm-v1': given twice"),
+    "no axis": (text(loads=None), "loads: missing; give one of loads, rates_per_s, scales"),
+    "two axes": (text(rates_per_s="[1.0]"), "rates_per_s: goes not with loads"),
+    "load without scales": (text(load="0.5"), "load = 0.5: goes with scales only"),
+    "scales without load": (text(loads=None, scales="[1, 4]"), "load: missing"),
+    "load twice": (text(loads="[0.5, 0.5]"), "loads.1 = 0.5: given twice"),
+    "load 0": (text(loads="[0]"), "loads.0 = 0: .*greater than or equal to"),
+    "word for a load": (text(loads='["a"]'), "loads.0 = a: .*valid number"),
+    "no number": (text(loads="[nan]"), "loads.0 = nan: .*finite"),
+    "one request": (text(requests="1"), "requests = 1"),
+    "half a request": (text(requests="2.5"), "requests = 2.5: .*integer"),
+    "no replication": (text(replications="0"), "replications = 0"),
+    "negative seed": (text(seeds="[-1]"), "seeds.0 = -1"),
+    "seed twice": (text(seeds="[0, 0]"), "seeds.1 = 0: given twice"),
+    "unknown warm-up": (text(warm_up='"mser"'), "warm_up: .*did you mean 'mser-5'"),
+    "unknown metric": (text(metrics='["latency_mean"]'), "metrics.0: .*did you mean 'latency_mean_s'"),
+    "goodput without slo": (text(metrics='["slo_attainment"]'), r"metrics.0 = 'slo_attainment': needs \[slo\]"),
+    "deadlines": (text(metrics='["deadline_attainment"]'), "metrics.0 = 'deadline_attainment': needs deadlines"),
+    "half an slo": (text(slo="{ttft_s=1.0}"), "slo.tpot_s: field required"),
+    "unknown bounds": (text(bounds='"quick"'), "bounds = quick: .*'fast'"),
+    "precision and replications": (text(precision="{relative=0.02}", replications="5"), "replications: goes not with"),
+    "least above most": (text(precision="{relative=0.02, least=20, most=10}"), "precision: least = 20 is more than"),
+    "precision of what is not measured": (
+        text(precision='{relative=0.02, metric="ttft_p50_s"}'),
+        "precision.metric = 'ttft_p50_s': must be one of metrics",
+    ),
+    "perfect precision": (text(precision="{relative=0}"), "precision.relative = 0"),
+    "unknown predictor": (text(predictors='["noize:1"]'), "predictors.0: .*did you mean 'noise'"),
+    "predictor nobody asks": (text(predictors='["noise:1"]'), "predictors.0: 'noise:1' changes nothing"),
+    "too many tasks": (
+        text(replications="100000", loads=str([k / 8 for k in range(1, 9)])),
+        "1,600,000 tasks: .* at most 1,000,000",
+    ),
+    "scale too small": (text(loads=None, load="0.5", scales="[0.0001]"), "scales.0 = 0.0001: scale x requests = 0.2"),
+    "scale too large": (text(loads=None, load="0.5", scales="[1000000]"), r"scales.0 = 1e\+06: scale x requests"),
+    "control characters": (text(description='"a\\nb"'), "description = .*control characters"),
+    "no TOML": ("x = [", "not a TOML file"),
+}
+
+
+@pytest.mark.parametrize(("given", "said"), BAD.values(), ids=BAD)
+def test_bad_input_is_refused_in_one_line(given, said):
+    """Claim: every mistake is refused before anything runs, in one line that names file and field."""
+    with pytest.raises(InputError) as error:
+        parsed_spec(given, "spec.toml", Path("/nowhere"))
+    message = str(error.value)
+    assert message.startswith("spec.toml: ")
+    assert re.search(said, message), message
+    assert "\n" not in message
+    assert "more)" not in message
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (text(workloads='["mooncake-synthetic"]'), "workloads.0 on fleets.0: .*drop_oversized"),
+        (at('hardware="reference", kv_memory=0.001'), "workloads.0 on fleets.0: .*KV tokens"),
+        (text(policies='["sjf"]', predictors='["noise:x"]'), "predictors.0: .*'x' is not a number"),
+        (text(policies='["sjf"]', predictors='["noise"]'), "predictors.0: .*needs a number"),
+    ],
+)
+def test_what_only_the_traces_tell(given, said):
+    """Claim: requests that do not fit and parameters of predictors are refused before a run, naming the field."""
+    spec = parsed_spec(given, "spec.toml", Path("/nowhere"))
+    with pytest.raises(InputError, match=said):
+        spec.require_runnable()
+
+
+def test_files_that_are_no_specification(tmp_path):
+    """Claim: missing, huge, binary and special files are refused in one line."""
+    huge, binary = tmp_path / "huge.toml", tmp_path / "binary.toml"
+    huge.write_text("#" * (MOST_BYTES + 1))
+    binary.write_bytes(b"\xff\xfe\x00")
+    for path in (tmp_path / "nowhere.toml", huge, binary, tmp_path, Path("/dev/zero")):
+        with pytest.raises(InputError) as error:
+            read_spec(path)
+        assert "\n" not in str(error.value)
+        assert str(path) in str(error.value)
+
+
+def test_unknown_ready_experiment():
+    """Claim: a misspelt ready experiment is answered with the nearest."""
+    with pytest.raises(UnknownNameError, match="did you mean 'demo'"):
+        ready_spec("dmeo")
+
+
+def test_mistakes_in_python_are_value_errors():
+    """Claim: built in Python, a specification with a mistake raises a ValueError that names the field."""
+    with pytest.raises(ValidationError, match="unknown field 'workload': did you mean workloads"):
+        ExperimentSpec(workload=["reference"], fleets=["reference"], policies=["sjf"], loads=[0.5])
+    assert issubclass(ValidationError, ValueError)
