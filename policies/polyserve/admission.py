@@ -11,6 +11,7 @@ from policies.polyserve.book import Queued, entry_of
 from policies.polyserve.deadlines import Case, DeadlineTest, PrefillRule
 from policies.polyserve.desk import Desk
 from policies.polyserve.peaks import PeakRule
+from policies.polyserve.screen import ANY
 
 if TYPE_CHECKING:
     from orsched.engine.fleet_view import FleetView
@@ -85,12 +86,19 @@ class Admission:
     deadlines: tuple[DeadlineTest, ...]
 
     def candidates(self, view: FleetView, desk: Desk, tier: int, job: Job) -> Iterator[int]:
-        """Servers of a tier that may admit a job, in the order in which they are asked; no other would."""
-        return desk.screens[tier].passing(view.now_s, job.entry.kv_tokens, job.prompt_tokens, job.due_s)
+        """Servers of a tier that may admit a job, in the order in which they are asked; no other would.
+
+        Room is known for requests that are expected to decode for `Desk.shortest` iterations. One that starts again
+        after some of its answer may decode for fewer: all are asked that may keep its deadline.
+        """
+        if not desk.members[tier]:
+            return iter(())
+        needed = job.entry.kv_tokens if job.entry.remaining >= desk.shortest else -ANY
+        return desk.screens[tier].passing(view.now_s, needed, job.prompt_tokens, job.due_s)
 
     def judged(self, view: FleetView, desk: Desk, job: Job) -> Job:
         """The job with the deadline that it is judged by: none when it is late on any empty server of its own tier."""
-        for host, pace in desk.alone(view, job.tier, self.prefill):
+        for host, pace in desk.alone(view, job.tier):
             first_s = pace.after_s(view.now_s, job.prompt_tokens)
             if self._in_time(Case(job.due_s, first_s, host, 1, job.entry.kv_tokens)):
                 return job
@@ -104,23 +112,29 @@ class Admission:
             return True
         host = desk.host(view, server, tier)
         tick = view.clock(server)
-        if book.pace is None and job.prompt_tokens:
-            book.pace = self.prefill(host, book.count, book.committed_tokens)
-        peak = self.peak(book, tick, desk.shortest, least)
-        book.beside, book.tick = peak.beside, tick
+        remaining, shortest = job.entry.remaining, desk.shortest
+        peak = self.peak(book, tick, remaining, least)
+        if remaining == shortest or peak.ticks <= shortest:
+            book.learn(peak, tick)
+        elif book.beside is None:
+            book.learn(self.peak(book, tick, shortest, least), tick)
+        else:
+            book.advance(tick)
         most_tokens = host.largest_kv_tokens(book.count + 1)
-        if peak.beside + job.entry.kv_tokens <= most_tokens and job.entry.remaining != desk.shortest:
-            peak = self.peak(book, tick, job.entry.remaining, least)
         peak_tokens = peak.tokens(job.entry.kv_tokens)
         if peak_tokens <= most_tokens:
             first_s = view.iteration_end_s(server)
-            if book.pace is not None and job.prompt_tokens:
+            if job.prompt_tokens:
                 ahead = view.backlog_tokens(server) - view.prompt_in_flight(server)
-                first_s = book.pace.after_s(first_s, ahead + job.prompt_tokens)
+                first_s = desk.pace(view, server, tier).after_s(first_s, ahead + job.prompt_tokens)
             if self._in_time(Case(job.due_s, first_s, host, book.count + 1, peak_tokens)):
                 return True
         desk.show(view, server)
         return False
 
     def _in_time(self, case: Case) -> bool:
-        return all(test(case, self.prefill) for test in self.deadlines)
+        prefill = self.prefill
+        for test in self.deadlines:  # noqa: SIM110
+            if not test(case, prefill):
+                return False
+        return True

@@ -10,7 +10,7 @@ from orsched.group import Role
 from orsched.policy import Batcher
 from orsched.service import Batch
 from policies.parts.pressure import preempt_last
-from policies.polyserve.chunking import ChunkRule, Seconds
+from policies.polyserve.chunking import ChunkRule
 from policies.polyserve.tiers import Tiers
 
 if TYPE_CHECKING:
@@ -37,8 +37,8 @@ class TierBatches:
 
     def __call__(self, view: InstanceView) -> Plan:
         """Plan one step."""
-        running = len(view.running)
-        if running > view.free_blocks:
+        running, free = len(view.running), view.free_blocks
+        if running > free:
             victims = preempt_last(view)
             if victims:
                 return Plan(preempt=victims, wake_on_arrival=False, max_steps=1)
@@ -48,71 +48,54 @@ class TierBatches:
                 return DECODE_ALL
             if running >= view.max_num_seqs:
                 return DECODE_UNDISTURBED
-        return self._with_prompts(view)
+        return self._with_prompts(view, free)
 
-    def _with_prompts(self, view: InstanceView) -> Plan:
+    def _with_prompts(self, view: InstanceView, free: int) -> Plan:
         """Fill an iteration with prompts, those in progress first, in the order in which they came."""
-        mixed = _Mixed(view)
+        free -= view.growth_blocks()
         tpot_s = self.tiers.tpot_s[0 if view.tier is None else self.tiers.by_label.get(view.tier, 0)]
-        free = view.free_blocks - view.growth_blocks()
+        sized, prompt_tokens = self.chunks, view.prompt_tokens
+        service_s, seqs, kv_tokens = view.hardware.service.iteration_s, view.decoding(), view.decoding_tokens()
+        prompt = past = past_total = 0
+        attention = 0.0
+
+        def iteration_s(tokens: int) -> float:
+            """Duration of the iteration, as filled so far, with a chunk after `past` tokens; seconds."""
+            worth = attention + tokens * (past + 0.5 * tokens)
+            return service_s(Batch(prompt + tokens, worth, past_total + past, seqs, kv_tokens))
+
         chunks: list[Chunk] = []
-        for request, done in view.prefilling.items():
-            tokens = self.chunks(mixed.after(done), mixed.prompt, view.prompt_left(request), tpot_s)
-            blocks = max(0, view.blocks_for(done + tokens) - view.held_blocks(request))
+        for request, past in view.prefilling.items():
+            left = prompt_tokens[request] - past
+            tokens = sized(iteration_s, prompt, left, tpot_s)
+            blocks = view.missing_blocks(request, past + tokens)
             if blocks > free:
                 return Plan(preempt=(request,), wake_on_arrival=False, max_steps=1)
             if tokens:
                 chunks.append(Chunk(request, tokens))
-                mixed.add(done, tokens)
+                attention += tokens * (past + 0.5 * tokens)
+                prompt += tokens
+                past_total += past
                 free -= blocks
-            if tokens < view.prompt_left(request):
+            if tokens < left:
                 return Plan(tuple(chunks)) if chunks else DECODE_UNDISTURBED
+        past = 0
         running = len(view.running)
         for request in view.waiting:
             if running >= view.max_num_seqs:
                 break
-            left = view.prompt_tokens[request]
-            tokens = self.chunks(mixed.after(0), mixed.prompt, left, tpot_s)
+            left = prompt_tokens[request]
+            tokens = sized(iteration_s, prompt, left, tpot_s)
             free -= view.blocks_for(tokens)
             if not tokens or free < 0:
                 break
             chunks.append(Chunk(request, tokens))
-            mixed.add(0, tokens)
-            running += 1
             if tokens < left:
                 break
+            attention += tokens * (0.5 * tokens)
+            prompt += tokens
+            running += 1
         return Plan(tuple(chunks)) if chunks else DECODE_UNDISTURBED
-
-
-class _Mixed:
-    """The iteration as it fills up."""
-
-    __slots__ = ("_attention", "_kv_tokens", "_past", "_seqs", "_service", "prompt")
-
-    def __init__(self, view: InstanceView) -> None:
-        self.prompt = 0
-        self._attention = 0.0
-        self._past = 0
-        self._seqs = view.decoding()
-        self._kv_tokens = view.decoding_tokens()
-        self._service = view.hardware.service
-
-    def after(self, past: int) -> Seconds:
-        """Duration, seconds, by the tokens of one more chunk, of a prompt with `past` tokens cached."""
-        prompt, attention, total_past = self.prompt, self._attention, self._past + past
-        seqs, kv_tokens, service_s = self._seqs, self._kv_tokens, self._service.iteration_s
-
-        def iteration_s(tokens: int) -> float:
-            worth = attention + tokens * (past + 0.5 * tokens)
-            return service_s(Batch(prompt + tokens, worth, total_past, seqs, kv_tokens))
-
-        return iteration_s
-
-    def add(self, past: int, tokens: int) -> None:
-        """Take a chunk in."""
-        self.prompt += tokens
-        self._attention += tokens * (past + 0.5 * tokens)
-        self._past += past
 
 
 @dataclass(frozen=True, slots=True)

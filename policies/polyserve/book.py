@@ -10,6 +10,7 @@ from policies.polyserve.residents import Residents
 
 if TYPE_CHECKING:
     from orsched.engine.fleet_view import FleetView
+    from policies.polyserve.peaks import Peak
 
 
 class Queued(NamedTuple):
@@ -46,7 +47,8 @@ class Book:
     in_system, evictions : int
         The server's own counts when it was looked at last; `in_system` includes those sent there since.
     beside : int, optional
-        A lower bound of `Peak.beside` for any new request, at `tick`, for as long as nobody leaves; None: not known.
+        A lower bound of `Peak.beside` for any new request, at `tick`; None: not known. It is what the requests of the
+        book are going to hold at one tick to come, so that it is kept up when some come or leave.
     tick : int
         Tick of the server's clock that `beside` is about.
     pace : Pace, optional
@@ -57,6 +59,8 @@ class Book:
         "_groups",
         "_known",
         "_queue",
+        "_ticks",
+        "_whole",
         "beside",
         "committed_tokens",
         "count",
@@ -83,7 +87,8 @@ class Book:
         self.in_system = -1
         self.evictions = 0
         self.beside: int | None = None
-        self.tick = 0
+        self.tick = self._ticks = 0
+        self._whole = False
         self.pace: Pace | None = None
 
     @property
@@ -91,28 +96,34 @@ class Book:
         """Requests whose growth begins later the later they decode, with a new one: what `beside` falls by a tick."""
         return len(self._queue) + 1
 
+    def learn(self, peak: Peak, tick: int) -> None:
+        """Take `peak.beside`, found at `tick`, for the bound: that of a new request which lasts no longer than any."""
+        self.beside, self.tick, self._ticks, self._whole = peak.beside, tick, peak.ticks, peak.whole
+
     def advance(self, tick: int) -> None:
         """Let time pass to `tick`, as far as `beside` is concerned."""
         if self.beside is not None:
-            self.beside -= self.growing * (tick - self.tick)
+            passed = tick - self.tick
+            self.beside -= self.growing * passed
+            self._ticks -= passed
         self.tick = tick
 
-    def send(self, request: int, entry: Queued, shortest: int, least_remaining: int) -> None:
+    def send(self, request: int, entry: Queued, shortest: int) -> None:
         """Note that a request is on its way to the server.
 
-        It holds what it starts with and `least_remaining` iterations more whenever a new request of at least `shortest`
-        iterations is there, if it lasts as long itself.
+        When the others hold `beside`, it holds what it starts with and as many tokens as there are iterations until
+        then, if it lasts for `shortest` iterations, as any new request does. (Fewer than it holds, once that is past.)
         """
         self.in_system += 1
         if self.beside is not None:
-            self.beside = None if entry.remaining < shortest else self.beside + entry.kv_tokens + least_remaining
+            self.beside = None if entry.remaining < shortest else self.beside + entry.kv_tokens + self._ticks
         self._put(request, entry)
         self.pace = None
 
     @property
     def queued(self) -> list[tuple[int, int, int]]:
-        """Those who do not decode yet, by expected iterations, the fewest first: (iterations, requests, KV tokens)."""
-        return sorted((remaining, count, tokens) for remaining, (count, tokens) in self._groups.items())
+        """Those who do not decode yet, by expected iterations: (iterations, requests, KV tokens)."""
+        return [(remaining, count, tokens) for remaining, (count, tokens) in self._groups.items()]
 
     def catch_up(self, view: FleetView, server: int, lengths: Sequence[int], least_remaining: int) -> None:
         """Make it true now.
@@ -128,10 +139,12 @@ class Book:
         least_remaining : int
             Iterations that a request is expected to go on at least.
         """
+        self.advance(view.clock(server))
         self._follow_residents(view, server, lengths)
         self.in_system = view.in_system(server)
         if self.count != self.in_system or self.evictions != view.evictions(server):
             self.evictions = view.evictions(server)
+            self.beside = None
             for request in list(self._queue):
                 self._take(request)
             for request in (*view.waiting(server), *view.prefilling(server)):
@@ -165,6 +178,8 @@ class Book:
     def _forget_resident(self, request: int) -> None:
         base, due = self._known.pop(request)
         self.residents.leave(request, base, due)
+        if self.beside is not None and (self._whole or due >= self.tick + self._ticks):
+            self.beside -= base + self.tick + self._ticks
         self.count -= 1
         self.committed_tokens -= base + due + 1
 

@@ -64,8 +64,10 @@ class DynamicChunks:
 
     def __call__(self, iteration_s: Seconds, spent: int, left: int, tpot_s: float, /) -> int:
         """Return the largest chunk in time, or what is missing to the least."""
-        least = min(left, max(self.least_tokens - spent, 0))
-        return max(least, largest_within(iteration_s, tpot_s, least + 1, left)) if least < left else left
+        least = self.least_tokens - spent
+        if least < 0:
+            least = 0
+        return left if left <= least else largest_within(iteration_s, tpot_s, least + 1, left)
 
     def near_s(self, iteration_s: Seconds, tpot_s: float, /) -> float:
         """Return the tier's time per token, which chunks are filled up to, or more where the least chunk takes more."""
@@ -107,10 +109,12 @@ def largest_within(function: Seconds, bound: float, low: int, high: int) -> int:
     ``low - 1`` when there is none. Each round draws a chord, then a tangent, and halves what is left if that was not
     enough: an affine function costs four evaluations, a convex one a few more, none more than four times halving alone.
     """
-    if low > high or (at_low := function(low)) > bound:
+    if low > high:
         return low - 1
     if (at_high := function(high)) <= bound:
         return high
+    if (at_low := function(low)) > bound:
+        return low - 1
     while high - low > 1:
         width = high - low
         steps = int((bound - at_low) / (at_high - at_low) * width)

@@ -53,6 +53,8 @@ class Desks:
         Average decode lengths.
     chunks : ChunkRule, optional
         How servers cut prompts; None where they have none.
+    prefill : PrefillRule
+        How fast prompts are expected to get on.
     kv_test : bool
         Whether the KV tokens at their peak must fit into the memory.
     least_remaining : int
@@ -64,6 +66,7 @@ class Desks:
     rank: Rank
     lengths: AverageLengths
     chunks: ChunkRule | None
+    prefill: PrefillRule
     kv_test: bool
     least_remaining: int
 
@@ -83,6 +86,8 @@ class Desk:
     ----------
     lengths : tuple of int
         Average output tokens of each workload class.
+    shortest : int
+        Fewest decode iterations that are expected of any new request.
     books : list of Book
         What is known of each server.
     idle : SortedSet of int
@@ -102,7 +107,7 @@ class Desk:
     def __init__(self, desks: Desks, view: FleetView) -> None:
         self.desks = desks
         tiers = len(desks.tiers)
-        self.lengths = desks.lengths(view)
+        self._average(desks.lengths(view))
         self.books = [Book() for _ in range(view.size)]
         self._hosts: dict[tuple[int, int], Host] = {}
         self._alone: dict[int, list[tuple[Host, Pace]]] = {}
@@ -132,13 +137,13 @@ class Desk:
             self._hosts[key] = host
         return host
 
-    def alone(self, view: FleetView, tier: int, prefill: PrefillRule) -> list[tuple[Host, Pace]]:
+    def alone(self, view: FleetView, tier: int) -> list[tuple[Host, Pace]]:
         """Each kind of server of the tiers' role, judged by a tier, and how fast it is without any other request."""
         found = self._alone.get(tier)
         if found is None:
             kinds = {self._kinds[i]: i for i in range(view.size) if view.role(i) is self.desks.role}
             hosts = [self.host(view, server, tier) for server in kinds.values()]
-            found = [(host, Pace(1, 0.0) if host.chunks is None else prefill(host, 0, 0)) for host in hosts]
+            found = [(host, Pace(1, 0.0) if host.chunks is None else self.desks.prefill(host, 0, 0)) for host in hosts]
             self._alone[tier] = found
         return found
 
@@ -146,16 +151,15 @@ class Desk:
         """Ask for the average lengths again; when they are others, all books are out of date."""
         lengths = self.desks.lengths(view)
         if lengths != self.lengths:
-            self.lengths = lengths
+            self._average(lengths)
             for server, book in enumerate(self.books):
                 book.forget()
                 book.in_system = view.in_system(server)
                 self.show(view, server)
 
-    @property
-    def shortest(self) -> int:
-        """Fewest decode iterations that are expected of any new request."""
-        return max(min(self.lengths) - 1, self.desks.least_remaining)
+    def _average(self, lengths: tuple[int, ...]) -> None:
+        self.lengths = lengths
+        self.shortest = max(min(lengths) - 1, self.desks.least_remaining)
 
     def catch_up(self, view: FleetView) -> None:
         """Look at the servers that have changed."""
@@ -170,12 +174,12 @@ class Desk:
             if tier is not None:
                 book = self.books[server]
                 if count != book.in_system or view.evictions(server) != book.evictions:
-                    book.beside = book.pace = None
-                    book.in_system = count
+                    book.pace = None
+                    book.catch_up(view, server, self.lengths, self.desks.least_remaining)
                     self.show(view, server)
                 else:
                     book.advance(view.clock(server))
-                    self._pass_time(view, server, tier, book)
+                    self._go_on(view, server, tier, book)
             elif where == (State.SERVING, None, self.desks.role):
                 if count:
                     self.idle.discard(server)
@@ -207,21 +211,31 @@ class Desk:
             self.members[tier].add(server)
 
     def sent(self, view: FleetView, server: int, request: int, entry: Queued) -> None:
-        """Note that a request has been sent to a server: what it will hold at its peak is so much more."""
-        self.books[server].send(request, entry, self.shortest, self.desks.least_remaining)
+        """Note that a request has been sent to a server, which will hold more at its peak and get on more slowly."""
+        self.books[server].send(request, entry, self.shortest)
         self.show(view, server)
+
+    def pace(self, view: FleetView, server: int, tier: int) -> Pace:
+        """How fast prompts get on at a server, judged by a tier; its book must be true now."""
+        book, own = self.books[server], tier == self._tier_of[server]
+        if own and book.pace is not None:
+            return book.pace
+        pace = self.desks.prefill(self.host(view, server, tier), book.count, book.committed_tokens)
+        if own:
+            book.pace = pace
+        return pace
 
     def show(self, view: FleetView, server: int) -> None:
         """Put on the screen of its tier what a server's book says."""
         tier = self._tier_of[server]
-        if tier is None:
-            return
-        book = self.books[server]
-        rank = self.desks.rank(book.in_system, self._seats)
-        self.screens[tier].place(server, rank, book.pace if book.in_system else None)
-        self._pass_time(view, server, tier, book)
+        if tier is not None:
+            book = self.books[server]
+            known = book.count and book.count == book.in_system and self.desks.chunks is not None
+            rank = self.desks.rank(book.in_system, self._seats)
+            self.screens[tier].place(server, rank, self.pace(view, server, tier) if known else None)
+            self._go_on(view, server, tier, book)
 
-    def _pass_time(self, view: FleetView, server: int, tier: int, book: Book) -> None:
+    def _go_on(self, view: FleetView, server: int, tier: int, book: Book) -> None:
         """Put on the screen what changes as a server goes on."""
         screen, free_s = self.screens[tier], view.iteration_end_s(server)
         screen.queue(server, view.backlog_tokens(server) - view.prompt_in_flight(server), free_s)

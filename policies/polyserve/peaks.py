@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from bisect import bisect_left
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from policies.polyserve.book import Book
+if TYPE_CHECKING:
+    from policies.polyserve.book import Book
 
 
 class Peak(NamedTuple):
@@ -16,10 +18,16 @@ class Peak(NamedTuple):
         The most held at a tick at which the new request is still there, its prompt left out.
     after : int
         The most held later.
+    ticks : int
+        Iterations until `beside` is held, from now: what the new request has grown by then.
+    whole : bool
+        Whether all residents count in `beside`, not only those that are due then or later.
     """
 
     beside: int
     after: int
+    ticks: int
+    whole: bool
 
     def tokens(self, prompt_tokens: int) -> int:
         """K_max, with what the new request starts to decode with."""
@@ -49,37 +57,39 @@ class ExactPeak:
 
     def __call__(self, book: Book, tick: int, remaining: int, least_remaining: int, /) -> Peak:
         """Return the peak."""
-        residents, queued = book.residents, book.queued
-        last = len(residents)
-        first = residents.position(tick + least_remaining)
-        beside = _all(book, tick, least_remaining)
-        after = 0
-        if first == last and not queued:
-            return Peak(max(beside, remaining), after)
-        # From the latest ends to the earliest: `others` of the queued, with `tokens`, are there as long.
-        others, tokens = 0, 0
-        ends = [*queued, (remaining, 1, 0)]
+        dues, bases = book.residents.dues, book.residents.bases
+        soonest, new_due = tick + least_remaining, tick + remaining
+        # Who ends together, in the terms of residents: (due, requests, their bases). Those overdue end soonest.
+        ends = [(tick + left, count, tokens - count * tick) for left, count, tokens in book.queued]
+        ends.append((new_due, 1, -tick))
         ends.sort(reverse=True)
-        for until, count, started in ends:
-            # Residents that outlast the next of the ends, up to the one before.
-            edge = max(first, residents.position(tick + until + 1))
-            if edge < last:
-                value = residents.highest(edge, last, others) + tokens - others * tick
-                if until < remaining:
-                    beside = max(beside, value)
-                else:
-                    after = max(after, value)
-                last = edge
-            others += count
-            tokens += started
-            value = residents.kv_at(tick + until) + tokens + others * until
-            if until > remaining:
+        overdue = bisect_left(dues, soonest)
+        ends.append((soonest, overdue, sum(bases[:overdue])))
+        # From the latest to the earliest: at each end those that are there still, and the sum of their bases.
+        beside = after = count = total = 0
+        when, last = soonest, len(dues)
+        for due, ending, base in ends:
+            edge = bisect_left(dues, due, overdue, last)
+            highest = highest_at = 0
+            for its_due, its_base in zip(reversed(dues[edge:last]), reversed(bases[edge:last]), strict=True):
+                count += 1
+                total += its_base
+                value = total + count * its_due
+                if value > highest:
+                    highest, highest_at = value, its_due
+            if due >= new_due:
+                after = max(after, highest)
+            elif highest > beside:
+                beside, when = highest, highest_at
+            last = edge
+            count += ending
+            total += base
+            value = total + count * due
+            if due > new_due:
                 after = max(after, value)
-            else:
-                beside = max(beside, value)
-        if first < last:
-            beside = max(beside, residents.highest(first, last, others) + tokens - others * tick)
-        return Peak(beside, after)
+            elif value > beside:
+                beside, when = value, due
+        return Peak(beside, after, when - tick, when == soonest)
 
 
 class CheapPeak:
@@ -87,11 +97,5 @@ class CheapPeak:
 
     def __call__(self, book: Book, tick: int, remaining: int, least_remaining: int, /) -> Peak:
         """Return the bound."""
-        return Peak(_all(book, tick, 0) + (book.count + 1) * (remaining + 1), 0)
-
-
-def _all(book: Book, tick: int, iterations: int) -> int:
-    """KV tokens `iterations` from now of all there are, and of a new request without its prompt."""
-    residents = book.residents
-    held = residents.base_sum + len(residents) * tick + book.queued_tokens
-    return held + (book.count + 1) * iterations if iterations else held
+        held = book.residents.base_sum + len(book.residents) * tick + book.queued_tokens
+        return Peak(held + (book.count + 1) * (remaining + 1), 0, remaining + 1, True)

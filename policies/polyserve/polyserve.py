@@ -60,6 +60,7 @@ def polyserve(workload: Workload, fleet: Fleet, settings: PolyServeSettings) -> 
         settings.rank,
         settings.lengths(workload),
         chunks,
+        settings.prefill,
         settings.kv_test,
         settings.least_remaining_tokens,
     )

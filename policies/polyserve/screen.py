@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -10,9 +11,9 @@ from orsched.catalogue import MOST_KV_TOKENS
 from policies.polyserve.deadlines import Pace
 
 ANY = MOST_KV_TOKENS
-"""Room of a server that has to be asked."""
+"""Room of a server that has to be asked; its negative is the need of a request about which all have to be asked."""
 
-_NOBODY = -1.0
+_NOBODY = -math.inf
 _LAST = np.iinfo(np.int64).max
 _AT_ONCE = Pace(1, 0.0)
 _ROUNDING = 0.5
@@ -53,7 +54,7 @@ class Screen:
         self._free_s[server] = free_s
 
     def room(self, server: int, tokens: int, grows: int, free_s: float, shortest_s: float) -> None:
-        """Say how many KV tokens a request may start with at a server, at most.
+        """Say how many KV tokens a request may start with at a server, at most, until one comes or leaves.
 
         Parameters
         ----------
@@ -90,15 +91,21 @@ class Screen:
         due_s : float
             When its first token is due, seconds on the clock; infinite when that does not matter.
         """
-        least = kv_tokens - _ROUNDING
-        later = self._grows_per_s * now_s
-        later += self._later_room
-        found = np.flatnonzero(np.maximum(later, self._room) >= least)
-        if prompt_tokens and due_s < np.inf and len(found):
-            iterations = np.ceil((self._ahead[found] + prompt_tokens) / self._chunk[found])
-            found = found[self._free_s[found] + iterations * self._each_s[found] <= due_s]
-        ranks = self._rank[found]
-        for _ in range(len(found)):
-            at = int(ranks.argmin())
-            yield int(found[at])
-            ranks[at] = _LAST
+        room = self._grows_per_s * now_s
+        room += self._later_room
+        np.maximum(room, self._room, out=room)
+        passes = room >= kv_tokens - _ROUNDING
+        if prompt_tokens and due_s < math.inf:
+            first_s = self._ahead + prompt_tokens
+            first_s /= self._chunk
+            np.ceil(first_s, out=first_s)
+            first_s *= self._each_s
+            first_s += self._free_s
+            passes &= first_s <= due_s
+        ranks = np.where(passes, self._rank, _LAST)
+        while True:
+            server = int(ranks.argmin())
+            if ranks[server] == _LAST:
+                return
+            yield server
+            ranks[server] = _LAST
