@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from numbers import Real
 
 from experiments.source import WorkloadLike
 from orsched.errors import InputError
@@ -74,7 +75,7 @@ class Experiment:
             raise InputError("an experiment needs at least one load")
         _require_distinct("loads", self.loads)
         for load in self.loads:
-            if not (load > 0 and math.isfinite(load)):
+            if isinstance(load, bool) or not isinstance(load, Real) or not (load > 0 and math.isfinite(load)):
                 raise InputError(f"load {load!r}: must be a positive, finite number")
             if not LEAST_LOAD <= load <= MOST_LOAD:
                 raise InputError(f"load {load!r}: must be between {LEAST_LOAD:g} and {MOST_LOAD:g}")

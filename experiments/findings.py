@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from experiments.results.folder import Reading, ResultsFolder
+from orsched.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,13 +93,20 @@ class Findings:
         return tasks_frame(self.plan, self._summaries.table, self.folder.failed.names())
 
     def gap_tables(self) -> dict[Key, GapTable]:
-        """One gap table per (workload, fleet, predictor), seeds pooled; ``.matrix()`` of each has policies as rows."""
+        """One gap table per (workload, fleet, predictor), seeds pooled; ``.matrix()`` of each has policies as rows.
+
+        They show the metrics of the specification; the usual ones where it cannot be read.
+        """
         from experiments.results.gap_tables import gap_tables
 
-        return gap_tables(self._paired)
+        try:
+            spec = self.spec
+        except InputError:
+            return gap_tables(self._paired)
+        return gap_tables(self._paired, spec.metrics, spec.bounds != "none")
 
     def failures(self) -> list[Failure]:
-        """Tasks of the experiment that raised, with their tracebacks."""
+        """Tasks of the experiment that raised and are not finished, with their tracebacks."""
         ids = set(self.plan.tasks())
         return [failure for failure in self.folder.failures() if failure.task in ids]
 
@@ -206,6 +214,7 @@ def run(
     """
     from experiments.execution.begin import begin, resolved
 
-    begun = begin(resolved(spec), Path(out), workers=workers, cluster=cluster, extend=extend)
+    where = str(spec) if isinstance(spec, str | Path) else ""
+    begun = begin(resolved(spec), Path(out), where=where, workers=workers, cluster=cluster, extend=extend)
     begun.run(retry_failed=retry_failed, watcher=watcher)
     return Findings(begun.folder)

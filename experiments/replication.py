@@ -11,6 +11,7 @@ from experiments.pathwise_gaps import best_bounds, pathwise_gaps
 from experiments.serving import serve
 from experiments.streams import Stream, generator, seed_sequence
 from orsched.bound import Bound
+from orsched.errors import InputError
 from orsched.policy import Policy
 from orsched.stability import Stability
 from orsched.workloads.sources import WorkloadSource
@@ -49,6 +50,11 @@ def replicate(experiment: Experiment, source: WorkloadSource, task: Task) -> Pat
 
     The path is drawn from the replication's workload stream and rescaled in time to the task's load, so it
     differs between loads by its clock only.
+
+    Raises
+    ------
+    InputError
+        When two of the policies have the same name: an outcome is found by it.
     """
     rng = generator(experiment.seed, Stream.WORKLOAD, task.replication)
     fleet = experiment.fleet
@@ -58,6 +64,8 @@ def replicate(experiment: Experiment, source: WorkloadSource, task: Task) -> Pat
     best = best_bounds(bounds)
     outcomes = {}
     for policy in task.policies:
+        if policy.name in outcomes:
+            raise InputError(f"two policies are called {policy.name!r}: names must differ")
         seed = seed_sequence(experiment.seed, Stream.POLICY, task.replication)
         served = serve(
             workload, fleet, policy, seed, load=task.load, slo=experiment.slo, warm_up_rule=experiment.warm_up

@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from orsched.catalogue import Hardware
+from orsched.checks import shown
+from orsched.errors import InputError
 from orsched.fitting import drop_oversized, require_fit
 from orsched.fleet import Fleet
 from orsched.valid_range import possible_extrapolation
@@ -24,7 +26,7 @@ def source_of(workload: WorkloadLike) -> WorkloadSource:
     UnknownNameError
         For an unknown name; the message suggests the nearest.
     InputError
-        When a file cannot be used.
+        When a file cannot be used, or it is none of these.
     """
     if isinstance(workload, Workload):
         return TraceSource(workload, "requests given")
@@ -32,6 +34,8 @@ def source_of(workload: WorkloadLike) -> WorkloadSource:
         from orsched.workloads.catalogue import workload_source  # here: it reads files with pandas
 
         return workload_source(str(workload))
+    if not (hasattr(workload, "draw") and hasattr(workload, "whole")):
+        raise InputError(f"workload = {shown(workload)}: must be a name, a file, a Workload or a WorkloadSource")
     return workload
 
 
@@ -51,7 +55,7 @@ def without_oversized(source: WorkloadSource, fleet: Fleet) -> WorkloadSource:
     """
     if isinstance(source, TraceSource):
         return replace(source, trace=drop_oversized(source.trace, fleet))
-    require_fit(source.whole(), fleet)
+    require_fit(source.whole(), fleet, "shorten the lengths of its law")
     return source
 
 

@@ -31,9 +31,13 @@ def shown(value: object) -> str:
     return text if len(text) <= MOST_SHOWN else text[: MOST_SHOWN - 3] + "..."
 
 
+_DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Unicode's Bidi_Control characters: they reorder what stands beside them on a line."""
+
+
 def has_control(text: str) -> bool:
-    """Whether `text` holds control characters: a line break, an escape sequence, a NUL."""
-    return any(unicodedata.category(character) == "Cc" for character in text)
+    """Whether `text` holds control characters: a line break, an escape sequence, a NUL, a change of direction."""
+    return any(unicodedata.category(character) == "Cc" or character in _DIRECTIONS for character in text)
 
 
 def require_number(

@@ -12,7 +12,7 @@ from orsched.errors import InputError
 from orsched.work import Floats
 
 ROUNDING = 1e-9
-"""Half-widths below this share of the mean are rounding, and say nothing about the digits to show."""
+"""Differences and half-widths below this share of the values are rounding: the same value computed in another order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,18 +76,23 @@ def estimate(values: ArrayLike, level: float = 0.95) -> Estimate:
     Raises
     ------
     InputError
-        When there is no value, one is not finite, or the level is outside (0, 1).
+        When there is no value, one is not finite, the level is outside (0, 1), or the values are so large that their
+        mean or their spread is no finite number.
     """
     if not 0 < level < 1:
         raise InputError(f"confidence level {level!r}: must lie strictly between 0 and 1")
     sample = _sample("values", values)
-    mean, n = float(sample.mean()), len(sample)
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, n = float(sample.mean()), len(sample)
+        deviation = 0.0 if n == 1 else float(sample.std(ddof=1))
+    if not math.isfinite(mean + deviation):
+        raise InputError(f"values up to {np.abs(sample).max():.3g} are too large: their mean or spread is not finite")
     if n == 1:
         return Estimate(mean, None, 1, level)
     from scipy.special import stdtrit
 
     quantile = float(stdtrit(n - 1, 0.5 + level / 2))
-    return Estimate(mean, quantile * float(sample.std(ddof=1)) / math.sqrt(n), n, level)
+    return Estimate(mean, quantile * deviation / math.sqrt(n), n, level)
 
 
 def paired_difference(values: ArrayLike, reference: ArrayLike, level: float = 0.95) -> Estimate:

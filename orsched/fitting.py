@@ -18,8 +18,24 @@ def usable_tokens(hardware: Hardware) -> int:
     return hardware.kv_capacity_tokens // hardware.block_tokens * hardware.block_tokens
 
 
-def require_fit(workload: Workload, fleet: Fleet) -> None:
+DROP = "drop such requests (--drop-oversized, drop_oversized=True in Python)"
+"""What to do about requests that no instance can hold, in commands and calls."""
+
+DROP_IN_FILE = "drop such requests (drop_oversized = true in the workload's table)"
+"""The same in a specification."""
+
+
+def require_fit(workload: Workload, fleet: Fleet, remedy: str = DROP) -> None:
     """Refuse a workload with a request that no instance can hold until its end.
+
+    Parameters
+    ----------
+    workload : Workload
+        The requests.
+    fleet : Fleet
+        What should serve them.
+    remedy : str
+        What the caller can do about it, for the message.
 
     Raises
     ------
@@ -34,8 +50,7 @@ def require_fit(workload: Workload, fleet: Fleet) -> None:
         raise InputError(
             f"request {row} of {workload.name!r} (prompt {inputs}, output {outputs}) ends with "
             f"{inputs + outputs - 1} KV tokens, an instance of {smallest.name} holds "
-            f"{usable_tokens(smallest)}: no policy completes it; drop such requests (--drop-oversized, "
-            "drop_oversized in a specification) "
+            f"{usable_tokens(smallest)}: no policy completes it; {remedy} "
             "or use hardware with more KV memory"
         )
 

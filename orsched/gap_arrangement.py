@@ -71,10 +71,16 @@ def _ranking(rows: Sequence[GapRow], metric: str, quantity: Quantity) -> Ranking
     better: Better | None = "lower" if quantity == "gap" else METRICS[metric].better
     if better is None:
         return "neither direction is better"
-    values = {row.policy: _values(row, metric, quantity) for row in rows if row.stable}
-    values = {policy: path for policy, path in values.items() if path}
-    if not values:
+    shown = [row for row in rows if row.stable and metric in (row.gaps if quantity == "gap" else row.metrics)]
+    values = {row.policy: _values(row, metric, quantity) for row in shown}
+    if not any(values.values()):
         return "no policy that kept up has the values of each sample path"
+    if lacking := [policy for policy, path in values.items() if not path]:
+        return f"{', '.join(lacking)}: without the values of each sample path"
+    if len({len(path) for path in values.values()}) > 1:
+        return "they have different numbers of sample paths"
+    if quantity == "gap" and len({(row.gaps[metric].label, row.gaps[metric].bound_value.mean) for row in shown}) > 1:
+        return "their gaps are to different bounds"
     ranking = rank(values, better)
     return ranking.undecided or ranking
 

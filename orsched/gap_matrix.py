@@ -123,7 +123,7 @@ class GapMatrix:
     def headers(self) -> tuple[str, ...]:
         """Of the columns of the text form."""
         name = AXES.get(self.axis, self.axis)
-        return ("policy", "information", *(f"{name} {column.at:g}" for column in self.columns))
+        return ("policy", "information", *(f"{name} {at}" for at in self._places().values()))
 
     def text(self, cell: Cell) -> str:
         """A cell as text: the mean and its half-width with a mark, or a word."""
@@ -131,6 +131,18 @@ class GapMatrix:
             return cell.word
         shown = percent(cell.estimate) if self.quantity == "gap" else cell.estimate
         return f"{shown} {MARKS[cell.standing]}".rstrip()
+
+    def _places(self) -> dict[float, str]:
+        """Where the columns are, in as few digits as tell them apart."""
+        return distinct([column.at for column in self.columns])
+
+    def _by_column(self, what: str, texts: Mapping[float, Sequence[str]]) -> list[str]:
+        """Say each text once, with the columns that it is about."""
+        names, places = self._places(), dict[str, list[str]]()
+        for at, said in texts.items():
+            for text in filter(None, said):
+                places.setdefault(text, []).append(names[at])
+        return [f"{what} at {AXES.get(self.axis, self.axis)} {', '.join(at)}: {text}" for text, at in places.items()]
 
     def rows(self) -> list[tuple[str, ...]]:
         """The matrix as text, in the order of `headers`."""
@@ -141,11 +153,11 @@ class GapMatrix:
         """Lines below the matrix: the bound of each column, what the marks mean, the notes."""
         ranked = [column for column in self.columns if not column.undecided]
         legend = (
-            f"* best mean of its column, = not significantly worse: the best policy is among those marked with "
-            f"{self.level:.0%} confidence per column (paired by sample path, all pairs compared)"
+            f"* best mean of its column, = not significantly worse: of those that kept up, the best policy is among "
+            f"those marked with {100 * self.level:g}% confidence per column (paired by sample path, all pairs compared)"
         )
-        lines = _by_column(self.axis, "bound", {column.at: list(column.bounds) for column in self.columns})
-        lines += _by_column(self.axis, "no marks", {column.at: [column.undecided] for column in self.columns})
+        lines = self._by_column("bound", {column.at: column.bounds for column in self.columns})
+        lines += self._by_column("no marks", {column.at: (column.undecided,) for column in self.columns})
         return [*lines, *([legend] if ranked else []), *(f"note: {note}" for note in self.notes)]
 
     def to_frame(self) -> pd.DataFrame:
@@ -206,10 +218,11 @@ class GapMatrix:
         return html_table(f"{self.title}: {self.caption}", self.headers, self.rows(), self.footers(), strong)
 
 
-def _by_column(axis: str, what: str, texts: Mapping[float, Sequence[str]]) -> list[str]:
-    """Say each text once, with the columns that it is about."""
-    places: dict[str, list[str]] = {}
-    for at, said in texts.items():
-        for text in filter(None, said):
-            places.setdefault(text, []).append(f"{at:g}")
-    return [f"{what} at {AXES.get(axis, axis)} {', '.join(at)}: {text}" for text, at in places.items()]
+def distinct(numbers: Sequence[float]) -> dict[float, str]:
+    """Each number as a text of 6 significant digits, or of as many more as tell different numbers apart."""
+    different = set(numbers)
+    for digits in range(6, 18):
+        texts = {number: f"{number:.{digits}g}" for number in numbers}
+        if len(set(texts.values())) == len(different):
+            break
+    return texts

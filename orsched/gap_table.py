@@ -17,24 +17,31 @@ if TYPE_CHECKING:
     from orsched.gap_matrix import GapMatrix
 
 SHOWN = ("latency_mean_s", "ttft_p99_s", "tpot_p99_s", "effective_throughput_tokens_per_s")
-"""Metrics every gap table shows."""
+"""Metrics that a gap table shows unless told others."""
 
 GAP_METRIC = "latency_mean_s"
 """The metric whose gap every gap table shows."""
 
-HEADERS = (
-    "policy",
-    "information",
-    "load",
-    "mean latency (s)",
-    "p99 TTFT (s)",
-    "p99 TPOT (s)",
-    "eff. throughput (token/s)",
-    "gap (%)",
-    "bound",
-    "stable",
-)
-"""Column headers of the text form."""
+NAMES: Mapping[str, str] = {
+    "latency_mean_s": "mean latency (s)",
+    "ttft_p99_s": "p99 TTFT (s)",
+    "tpot_p99_s": "p99 TPOT (s)",
+    "effective_throughput_tokens_per_s": "eff. throughput (token/s)",
+}
+"""What columns of metrics are called; others by the metric's own name."""
+
+AXIS_HEADERS: Mapping[str, str] = {"load": "load", "rate_per_s": "rate (1/s)", "scale": "scale"}
+"""What the column of the axis is called, by `GapTable.axis`."""
+
+
+def headers(axis: str = "load", metrics: Sequence[str] = SHOWN) -> tuple[str, ...]:
+    """Column headers of the text form of a table with that axis and those metrics."""
+    place = AXIS_HEADERS.get(axis, axis)
+    return ("policy", "information", place, *(NAMES.get(name, name) for name in metrics), "gap (%)", "bound", "stable")
+
+
+HEADERS = headers()
+"""Column headers of the text form of a table of loads with the usual metrics."""
 
 ABSENT = ""
 UNSTABLE = "unstable"
@@ -102,7 +109,9 @@ class GapRow:
     values : mapping of str to tuple of float
         Every metric on each sample path, in order, for comparisons between policies; empty where they were not kept.
     at : float, optional
-        Place on the axis of the table's matrix, when that is not the load.
+        Place on the axis of the table, when that is not the load.
+    requests : int, optional
+        In each of its sample paths, where that differs from row to row, as on an axis of scales.
     """
 
     policy: str
@@ -117,27 +126,35 @@ class GapRow:
     settings: Mapping[str, Any] = field(default_factory=dict)
     values: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     at: float | None = None
+    requests: int | None = None
+
+    @property
+    def place(self) -> float:
+        """Where the row stands on the axis of its table."""
+        return self.load if self.at is None else self.at
 
     @classmethod
     def not_run(cls, policy: str, information: str, load: float, reason: str) -> GapRow:
         """A policy that cannot run at a load: a row without numbers."""
         return cls(policy, information, load, {}, {}, None, 0, 0, reason)
 
-    def cells(self) -> tuple[str, ...]:
-        """The row as text, in the order of `HEADERS`.
+    def cells(self, metrics: Sequence[str] = SHOWN) -> tuple[str, ...]:
+        """The row as text, in the order of `headers` for these metrics.
 
-        The times and the gap of an unstable row depend on how long it was watched, so the word ``unstable``
-        stands in their place; data files keep the numbers. A metric that was not measured and a gap without
-        a bound stay empty.
+        All but throughputs of an unstable row depends on how long it was watched, so the word ``unstable``
+        stands in the first such column and in that of the gap, and the others stay empty; data files keep the
+        numbers. A metric that was not measured and a gap without a bound stay empty.
         """
         gap = self.gaps.get(GAP_METRIC)
-        texts = [ABSENT if name not in self.metrics else str(self.metrics[name]) for name in SHOWN]
+        texts = [ABSENT if name not in self.metrics else str(self.metrics[name]) for name in metrics]
         gap_text = ABSENT if gap is None else str(percent(gap.estimate))
         if self.stable is False:
-            texts[:3] = [UNSTABLE, ABSENT, ABSENT]
+            hidden = [place for place, name in enumerate(metrics) if "throughput" not in name]
+            for place in hidden:
+                texts[place] = UNSTABLE if place == hidden[0] else ABSENT
             gap_text = UNSTABLE
         bound = ABSENT if gap is None else gap.label
-        return (self.policy, self.information, f"{self.load:g}", *texts, gap_text, bound, self.stability)
+        return (self.policy, self.information, f"{self.place:g}", *texts, gap_text, bound, self.stability)
 
     @property
     def stability(self) -> str:
@@ -152,22 +169,24 @@ class GapRow:
 
 @dataclass(frozen=True, slots=True)
 class GapTable:
-    """Gaps of policies at loads, on common sample paths.
+    """Gaps of policies at loads (or rates, or scales), on common sample paths.
 
     Parameters
     ----------
     workload, fleet : str
         Names.
     requests, replications, seed : int
-        Size and seed of the experiment.
+        Size and seed of the experiment; of rows with requests of their own see `GapRow.requests`.
     rows : sequence of GapRow
-        Ordered by load, then as the policies were given.
+        Ordered by place on the axis, then as the policies were given.
     notices : sequence of str
         What was changed or assumed, to be shown to the reader.
     predictor : str, optional
         Where the policies that use output lengths had them from.
     axis : str
-        What the columns of the matrix are: ``"load"``, or what `GapRow.at` says, as ``"rate_per_s"`` or ``"scale"``.
+        What rows of one policy differ in: ``"load"``, or what `GapRow.at` says, as ``"rate_per_s"`` or ``"scale"``.
+    metrics : sequence of str
+        Those that the text form shows; the gap beside them is always that of `GAP_METRIC`.
     """
 
     workload: str
@@ -179,6 +198,7 @@ class GapTable:
     notices: Sequence[str] = ()
     predictor: str | None = None
     axis: str = "load"
+    metrics: Sequence[str] = SHOWN
 
     def __len__(self) -> int:
         """Number of rows."""
@@ -187,7 +207,10 @@ class GapTable:
     @property
     def title(self) -> str:
         """What the table shows, in one line."""
-        paths = f"{self.replications} replications of {self.requests:,} requests"
+        counts = [self.requests if row.requests is None else row.requests for row in self.rows] or [self.requests]
+        least, most = min(counts), max(counts)
+        requests = f"{most:,}" if least == most else f"{least:,} to {most:,}"
+        paths = f"{self.replications} replications of {requests} requests"
         predicted = "" if self.predictor is None else f", lengths predicted by {self.predictor}"
         return f"{self.workload} on {self.fleet}: {paths}, seed {self.seed}{predicted}"
 
@@ -197,12 +220,31 @@ class GapTable:
         return tuple(dict.fromkeys(row.load for row in self.rows))
 
     @property
+    def places(self) -> tuple[float, ...]:
+        """The places on the axis, in the order of the rows; the loads on an axis of loads."""
+        return tuple(dict.fromkeys(row.place for row in self.rows))
+
+    @property
+    def headers(self) -> tuple[str, ...]:
+        """Column headers of the text form."""
+        return headers(self.axis, self.metrics)
+
+    def cells(self, row: GapRow) -> tuple[str, ...]:
+        """One of its rows as text, in the order of `headers`."""
+        return row.cells(self.metrics)
+
+    def at(self, *places: float) -> str:
+        """Places on the axis in words, as ``"load 0.5, 0.9"``, ``"rate 4.7 (1/s)"`` or ``"scale 16"``."""
+        name, _, unit = AXIS_HEADERS.get(self.axis, self.axis).partition(" ")
+        return " ".join(filter(None, (name, ", ".join(f"{place:g}" for place in places), unit)))
+
+    @property
     def policies(self) -> tuple[str, ...]:
         """The policies, in the order of the rows."""
         return tuple(dict.fromkeys(row.policy for row in self.rows))
 
-    def row(self, policy: str, load: float) -> GapRow:
-        """The row of `policy` at `load` (to 1e-9 relative).
+    def row(self, policy: str, at: float) -> GapRow:
+        """The row of `policy` at a load, or at another place of the axis (to 1e-9 relative).
 
         Raises
         ------
@@ -210,12 +252,14 @@ class GapTable:
             When the table has no such row.
         """
         for row in self.rows:
-            if row.policy == policy and math.isclose(row.load, load):
+            if row.policy == policy and math.isclose(row.place, at):
                 return row
-        raise InputError(f"no row of {policy!r} at load {load}: policies {self.policies}, loads {self.loads}")
+        raise InputError(
+            f"no row of {policy!r} at {self.axis} {at}: policies {self.policies}, {self.axis}s {self.places}"
+        )
 
     def matrix(self, metric: str = GAP_METRIC) -> GapMatrix:
-        """Policies as rows, loads as columns: the gap of one metric, and which policies may be the best.
+        """Policies as rows, places on the axis as columns: the gap of one metric, and which policies may be the best.
 
         See `orsched.gap_arrangement.arrange`, also for errors.
         """
@@ -224,9 +268,10 @@ class GapTable:
         return arrange(self, metric)
 
     def to_frame(self) -> pd.DataFrame:
-        """One row per policy and load, every metric and gap with its half-width.
+        """One row per policy and load (or rate, or scale), every metric and gap with its half-width.
 
-        Columns: workload, fleet, policy, information, predictor (missing where none is used), load, stable,
+        Columns: workload, fleet, policy, information, predictor (missing where none is used), the axis where it is
+        not the load (``rate_per_s`` or ``scale``), load, stable,
         unstable_replications, replications, requests, seed; for each metric ``<metric>`` and ``<metric>_half_width``;
         for each metric with a bound ``<metric>_gap``, ``<metric>_gap_half_width``, ``<metric>_bound`` (name),
         ``<metric>_bound_value``, ``<metric>_bound_validity`` and ``<metric>_bound_certified``. A cell that does not
@@ -245,11 +290,12 @@ class GapTable:
             "policy": row.policy,
             "information": row.information,
             "predictor": row.settings.get("predictor"),
+            **({} if self.axis == "load" else {self.axis: row.place}),
             "load": row.load,
             "stable": row.stable,
             "unstable_replications": row.unstable_replications,
             "replications": row.replications,
-            "requests": self.requests,
+            "requests": self.requests if row.requests is None else row.requests,
             "seed": self.seed,
         }
         for name, value in row.metrics.items():
@@ -267,7 +313,7 @@ class GapTable:
 
     def summary(self) -> str:
         """Aligned plain text: the title, the header, one line per row, the notes."""
-        lines = [HEADERS, *(row.cells() for row in self.rows)]
+        lines = [self.headers, *map(self.cells, self.rows)]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         text = ["  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in lines]
         return "\n".join([self.title, "", *text, *[f"note: {note}" for note in self.notes]])
@@ -275,7 +321,7 @@ class GapTable:
     @property
     def notes(self) -> tuple[str, ...]:
         """What there is to say about the stability of rows, and the notices."""
-        rows = [f"{row.policy} at load {row.load:g}: {row.reason}" for row in self.rows if row.reason]
+        rows = [f"{row.policy} at {self.at(row.place)}: {row.reason}" for row in self.rows if row.reason]
         return (*rows, *self.notices)
 
     def __str__(self) -> str:
@@ -285,7 +331,7 @@ class GapTable:
         """The text form as an HTML ``table`` without styles."""
         from orsched.html_table import html_table
 
-        return html_table(self.title, HEADERS, [row.cells() for row in self.rows], self.notes)
+        return html_table(self.title, self.headers, list(map(self.cells, self.rows)), self.notes)
 
     def _repr_html_(self) -> str:
         """The table in a notebook."""

@@ -75,6 +75,14 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
 )
 """Every metric `measure` can return, in the order of its result."""
 
+OF_OBJECTIVE = (
+    "goodput_requests_per_s",
+    "slo_attainment",
+    "deadline_goodput_requests_per_s",
+    "deadline_attainment",
+)
+"""Metrics that are measured only where requests have an objective."""
+
 _WHOEVER_COMPLETES = frozenset({"slo_attainment", "deadline_attainment"})
 """Metrics whose bounds hold for every policy, also for one that turns requests away."""
 

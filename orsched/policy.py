@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from orsched.checks import check_has, check_is, check_number, check_whole
+from orsched.checks import check_has, check_is, check_number, check_whole, has_control, shown
 from orsched.engine.actions import Action, Routing
 from orsched.engine.plan import Plan
 from orsched.engine.pool import DECODERS
@@ -191,6 +191,8 @@ class Policy:
 
     def __post_init__(self) -> None:
         check_is(self, "name", str)
+        if not self.name.strip() or has_control(self.name):
+            raise InputError(f"Policy.name = {shown(self.name)}: must be a text without control characters, not empty")
         for part, what in _PARTS.items():
             check_has(self, part, what, "__call__")
         if (self.control is None) != (self.control_every_s is None):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from orsched.errors import InputError
+from orsched.checks import check_number, check_whole
 from orsched.estimate import Estimate
 
 
@@ -17,19 +17,18 @@ class StopRule:
     relative_half_width : float
         Target, for example 0.05.
     least, most : int
-        Replications to run at least (2 or more) and at most. Stopping at a random time costs a little
-        coverage; a `least` of 10 or more keeps it near the nominal level.
+        Replications to run at least (2 or more) and at most. Stopping at a random time costs coverage: in one queue,
+        intervals at 95% covered 92.9% with a `least` of 10 and 94.1% with 20 (docs/statistics.md).
     """
 
     relative_half_width: float = 0.05
-    least: int = 10
+    least: int = 20
     most: int = 100
 
     def __post_init__(self) -> None:
-        if not self.relative_half_width > 0:
-            raise InputError(f"StopRule.relative_half_width = {self.relative_half_width!r}: must be > 0")
-        if not 2 <= self.least <= self.most:
-            raise InputError(f"StopRule: need 2 <= least <= most, got {self.least!r} and {self.most!r}")
+        check_number(self, "relative_half_width", above=True)
+        check_whole(self, "least", least=2)
+        check_whole(self, "most", least=self.least)
 
     def reached(self, current: Estimate) -> bool:
         """Whether `current` is precise enough, from at least `least` replications."""

@@ -74,7 +74,7 @@ class Plugin:
 
     def _refused(self, why: str) -> InputError:
         where = " ".join(self.entry.value.split())
-        return InputError(f"policy {self.name!r} of {self.origin} ({where}) {why}")
+        return InputError(f"policy {self.name!r} of {self.origin} ({where}) {' '.join(why.split())}")
 
 
 @cache

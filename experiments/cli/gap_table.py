@@ -52,12 +52,14 @@ def gap_table(
     from experiments.render.files import MATRIX_WRITERS, WRITERS, require_writable, write
     from experiments.render.plain import table_document
     from experiments.render.terminal import to_rich
-    from orsched.errors import unknown_name
+    from orsched.errors import InputError, unknown_name
     from orsched.gap_table import GAP_METRIC
-    from orsched.metrics import METRICS
+    from orsched.metrics import METRICS, OF_OBJECTIVE
 
     if metric is not None and metric not in METRICS:
         raise unknown_name("metric", metric, METRICS)
+    if metric in OF_OBJECTIVE:
+        raise InputError(f"--metric {metric}: needs an objective, which this command has none of; see orsched evaluate")
     shown = metric or (GAP_METRIC if matrix else None)
     for path in output or ():
         require_writable(path, WRITERS if shown is None else MATRIX_WRITERS)

@@ -47,12 +47,12 @@ def run(
     experiment = resolved(spec)
     if precision is not None:
         experiment = with_precision(experiment, precision)
-    begun = begin(experiment, out, workers=workers, cluster=cluster, extend=extend)
+    begun = begin(experiment, out, where=spec, workers=workers, cluster=cluster, extend=extend)
     with shown_on(error_console()) as watcher:
         try:
             ran = begun.run(retry_failed=retry_failed, watcher=watcher)
         except KeyboardInterrupt:
-            again = _again(spec, out, workers, cluster, precision)
+            again = _again(spec, out, workers, cluster, precision, retry_failed)
             raise KeyboardInterrupt(
                 f"interrupted: {watcher.done} of {watcher.total} tasks are finished and kept; go on with: {again}"
             ) from None
@@ -60,14 +60,17 @@ def run(
         print_json(_document(ran, begun.folder))
     else:
         _print(ran, begun.folder)
-    if ran.failures or (ran.precise is not None and not ran.precise.reached):
+    if ran.finished < ran.total or (ran.precise is not None and not ran.precise.reached):
         context.exit(FAILED)
 
 
-def _again(spec: str, out: Path, workers: int | None, cluster: str | None, precision: float | None) -> str:
+def _again(
+    spec: str, out: Path, workers: int | None, cluster: str | None, precision: float | None, retry_failed: bool
+) -> str:
     words = ["orsched", "run", spec, "--out", str(out)]
     for name, value in (("workers", workers), ("cluster", cluster), ("precision", precision)):
         words += [] if value is None else [f"--{name}", str(value)]
+    words += ["--retry-failed"] if retry_failed else []
     return shlex.join(words)
 
 
@@ -76,7 +79,7 @@ def _document(ran: Ran, folder: ResultsFolder) -> dict[str, object]:
     return {
         "folder": str(folder.path),
         "tasks": ran.total,
-        "finished": ran.total - len(ran.failures),
+        "finished": ran.finished,
         "computed": ran.computed,
         "failures": [failure.model_dump() for failure in ran.failures],
         "damaged": list(ran.damaged),
@@ -87,26 +90,31 @@ def _document(ran: Ran, folder: ResultsFolder) -> dict[str, object]:
             "replications": precise.replications,
             "widest": precise.widest,
             "left_out": precise.left_out,
+            "lacking": list(precise.lacking),
         },
     }
 
 
 def _print(ran: Ran, folder: ResultsFolder) -> None:
+    from experiments.execution.progress import MOST
     from experiments.render.results import failures_grid
+    from experiments.results.failures import cut
 
     console = output_console()
-    finished = ran.total - len(ran.failures)
     console.out(
-        f"{finished} of {ran.total} tasks finished in {folder.path}, {ran.computed} of them now", highlight=False
+        f"{ran.finished} of {ran.total} tasks finished in {folder.path}, {ran.computed} of them now", highlight=False
     )
     if ran.precise is not None:
         precise = ran.precise
         width = "no interval" if precise.widest is None else f"widest interval ± {precise.widest:.2%}"
-        more = f"; {precise.left_out} cells without a steady mean left out" if precise.left_out else ""
+        more = f"; {precise.left_out} cells left out: unstable, or the policy cannot run" if precise.left_out else ""
+        if precise.lacking:
+            more += f"; {len(precise.lacking)} cells lack values (as {precise.lacking[0]})"
         verdict = "as precise as asked" if precise.reached else "not as precise as asked"
         console.out(f"{verdict} after {precise.replications} replications: {width}{more}", highlight=False)
     if ran.failures:
-        console.print(failures_grid(ran.failures))
+        short = [failure.model_copy(update={"error": cut(failure.error, MOST)}) for failure in ran.failures]
+        console.print(failures_grid(short))
         console.out(
             f"{len(ran.failures)} failed: `orsched results failures {folder.path}` shows the tracebacks, "
             "`orsched run` with --retry-failed tries again",

@@ -32,11 +32,12 @@ class Task(Protocol):
 
 
 class Attempt(NamedTuple):
-    """What became of a task: the bytes of its part, or None and a traceback."""
+    """What became of a task: the bytes of its part, or None, what was raised in one line, and the traceback."""
 
     task: str
     part: bytes | None
-    traceback: str
+    error: str = ""
+    traceback: str = ""
 
 
 class OtherCodeError(OrschedError):
@@ -59,9 +60,16 @@ def attempt(task: Task, code: str) -> Attempt:
         row = task.compute()
         if row["task"] != name:
             raise ValueError(f"the row is of task {row['task']}, not of {name}")
-        return Attempt(name, encode(row), "")
-    except Exception:
-        return Attempt(name, None, traceback.format_exc())
+        return Attempt(name, encode(row))
+    except (Exception, SystemExit) as error:  # a policy that asks Python to exit ends its task, not the run
+        return failed(name, error)
+
+
+def failed(task: str, error: BaseException) -> Attempt:
+    """Say that `task` raised `error`: its type and the first line of its message, and all of it."""
+    lines = "".join(traceback.format_exception_only(error)).splitlines()
+    first = next((line for line in lines if line and not line[0].isspace()), type(error).__name__)
+    return Attempt(task, None, first, "".join(traceback.format_exception(error)))
 
 
 def require_code(code: str) -> None:

@@ -78,7 +78,13 @@ def with_precision(spec: ExperimentSpec, relative: float) -> ExperimentSpec:
 
 
 def begin(
-    spec: ExperimentSpec, out: Path, *, workers: int | None = None, cluster: str | None = None, extend: bool = False
+    spec: ExperimentSpec,
+    out: Path,
+    *,
+    where: str = "",
+    workers: int | None = None,
+    cluster: str | None = None,
+    extend: bool = False,
 ) -> Begun:
     """Check everything that can be checked, and open the folder.
 
@@ -88,6 +94,8 @@ def begin(
         What to run.
     out : Path
         Results folder.
+    where : str
+        Where `spec` comes from, for errors: the path of its file.
     workers : int, optional
         Processes on this machine; None: as many cores as pay off.
     cluster : str, optional
@@ -103,8 +111,13 @@ def begin(
     if workers is not None and cluster is not None:
         raise InputError("give workers (of this machine) or a cluster, not both")
     backend = None if cluster is None else _cluster(cluster)
-    spec.require_runnable()
-    tasks = spec.tasks()
+    try:
+        spec.require_runnable()
+        tasks = spec.tasks()
+    except InputError as error:
+        if not where or str(error).startswith(where):
+            raise
+        raise InputError(f"{where}: {error}") from None
     if backend is None:
         requests = sum(task.path.requests for task in tasks)
         backend = on_this_machine(

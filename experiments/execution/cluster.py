@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import secrets
-import traceback
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from importlib import import_module
 from itertools import islice
 from typing import Any
 
-from experiments.execution.attempt import Attempt, OtherCodeError, Task, attempt, require_code
+from experiments.execution.attempt import Attempt, OtherCodeError, Task, attempt, failed, require_code
 from experiments.execution.backend import BackendError
 from orsched.errors import InputError
 
@@ -115,7 +114,7 @@ def _failed(task: str, error: BaseException) -> Attempt:
     """What Dask itself says of a task, as that all workers died on it."""
     if isinstance(error, OtherCodeError):
         raise error
-    return Attempt(task, None, "".join(traceback.format_exception(error)))
+    return failed(task, error)
 
 
 def _silence() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -38,23 +39,23 @@ def open_for(spec: Specification, out: Path, *, extend: bool = False) -> Results
     folder = ResultsFolder.create(out)
     text = spec.to_toml()
     with folder.lock():
-        known = _known(folder)
+        before = folder.specified()
+        known = None if before is None else _known(folder)
         if known is not None:
             spec_key, code = known
-            other = spec_key != spec.key if spec_key else folder.specification.read_text(encoding="utf-8") != text
+            other = spec_key != spec.key if spec_key else before != text
             if (other or code not in ("", code_version())) and not extend:
                 raise InputError(_refusal(out, other, code))
             if other or code not in ("", code_version()):
-                _put_away(folder, f"{spec_key[:12]}-{code[:12]}")
-        if not folder.specification.exists() or folder.specification.read_text(encoding="utf-8") != text:
+                _put_away(folder, f"{spec_key[:12]}-{code[:12]}" if spec_key else _digest(before or ""))
+                before = None
+        if before != text:
             write_text(folder.specification, text)
     return folder
 
 
-def _known(folder: ResultsFolder) -> tuple[str, str] | None:
-    """Key and code version of the experiment in the folder, empty texts where its plan is lost; None for none."""
-    if not folder.specification.exists():
-        return None
+def _known(folder: ResultsFolder) -> tuple[str, str]:
+    """Key and code version of the experiment in the folder, empty texts where its plan is lost."""
     try:
         plan = folder.plan()
     except (InputError, DamagedError):
@@ -72,6 +73,11 @@ def _refusal(out: Path, other: bool, code: str) -> str:
         f"folder {out}: its results are of another version of the code ({code}, this is {code_version()}); use another "
         "folder, or --extend to compute them again beside the old ones"
     )
+
+
+def _digest(text: str) -> str:
+    """The name of a specification whose plan, which knows its key, is lost."""
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def _put_away(folder: ResultsFolder, name: str) -> None:

@@ -7,11 +7,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from experiments.results.failures import Failure
+from experiments.results.failures import Failure, cut
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, TaskID
+
+MOST = 200
+"""Characters of a task's name, and of its error, in the line about it."""
 
 
 @dataclass(slots=True)
@@ -45,7 +48,7 @@ class Shown:
 
     def failed(self, failure: Failure) -> None:
         """Say which task failed; the table at the end says why."""
-        self.progress.console.out(f"failed: {failure.what}: {failure.error}", highlight=False)
+        self.progress.console.out(f"failed: {cut(failure.what, MOST)}: {cut(failure.error, MOST)}", highlight=False)
 
     def said(self, message: str) -> None:
         """Say it above the bar."""

@@ -36,6 +36,8 @@ class Ran:
         Tasks of the experiment.
     computed : int
         Those finished by this run.
+    finished : int
+        Those finished by now, by this run or another.
     failures : tuple of Failure
         Those that failed, now or before.
     damaged : tuple of str
@@ -46,6 +48,7 @@ class Ran:
 
     total: int
     computed: int
+    finished: int
     failures: tuple[Failure, ...]
     damaged: tuple[str, ...]
     precise: Precise | None = None
@@ -79,14 +82,16 @@ def execute(
 
     Raises
     ------
+    InputError
+        When another run has put another experiment into the folder meanwhile.
     BackendError, OtherCodeError
         When work cannot go on; what was finished is kept.
     OSError
         When the folder cannot be written to; likewise.
     """
+    damaged = set_damaged_aside(folder)
     failed = set() if retry_failed else folder.failed.names()
     loop = _Loop(folder, backend, watcher or Nobody(), code_version(), failed)
-    damaged = set_damaged_aside(folder)
     for message in damaged:
         loop.watcher.said(message)
     rule = spec.precision
@@ -95,7 +100,7 @@ def execute(
     while True:
         tasks = [(task.id, task) for task in spec.tasks(replications)]
         places = [(name, placed(task)) for name, task in tasks]
-        folder.write_plan(Plan.of(spec.key, loop.code, places))
+        folder.write_plan(Plan.of(spec.key, loop.code, places), spec.to_toml())
         done, found_damaged = loop.complete(dict(tasks))
         computed, damaged = computed + done, (*damaged, *found_damaged)
         if rule is None:
@@ -106,7 +111,7 @@ def execute(
         replications = precise.replications
     ids = {name for name, _ in tasks}
     failures = tuple(failure for failure in folder.failures() if failure.task in ids)
-    return Ran(len(ids), computed, failures, damaged, precise)
+    return Ran(len(ids), computed, len(ids & folder.finished()), failures, damaged, precise)
 
 
 def placed(task: Task) -> Place:
@@ -154,7 +159,8 @@ class _Loop:
     def _kept(self, found: Attempt, task: Task) -> bool:
         if found.part is None:
             self.failed.add(found.task)
-            self.watcher.failed(self.folder.failed.write(found.task, task.describe(), found.traceback))
+            failure = self.folder.failed.write(found.task, task.describe(), found.error, found.traceback)
+            self.watcher.failed(failure)
             return False
         self.folder.parts.write(found.task, found.part)
         self.folder.failed.remove(found.task)

@@ -24,6 +24,6 @@ def in_turn(folder: ResultsFolder, missing: Mapping[str, Task]) -> Iterator[Iter
     except Timeout:
         names = list(missing)[::-1]
     try:
-        yield (missing[name] for name in names if not folder.parts.path(name).exists())
+        yield (missing[name] for name in names if not folder.parts.path(name).is_file())
     finally:
         lock.release()

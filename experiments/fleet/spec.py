@@ -18,7 +18,7 @@ from orsched.checks import require_whole
 from orsched.errors import InputError
 from orsched.faults import Fault
 from orsched.faults_schedule import FaultSchedule
-from orsched.fitting import require_fit
+from orsched.fitting import DROP_IN_FILE, require_fit
 from orsched.fleet import Fleet
 from orsched.group import Role
 from orsched.policy import Policy
@@ -219,7 +219,7 @@ def _contender(place: int, table: PolicyTable, representative: Workload, fleet: 
 
 def _require_fit(workload: Workload, fleet: Fleet) -> None:
     try:
-        require_fit(workload, fleet)
+        require_fit(workload, fleet, DROP_IN_FILE)
     except InputError as error:
         raise InputError(f"workload: {error}") from None
 

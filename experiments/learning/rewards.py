@@ -103,19 +103,22 @@ class Goodput:
         self._ttft_s: list[float] = objectives.ttft_s.tolist()
         self._tpot_s: list[float] = objectives.tpot_s.tolist()
         self._first_s: dict[int, float] = {}
-        self._present: dict[int, set[int]] = {}
+        self._seen: dict[int, tuple[int, set[int]]] = {}  # arrivals looked at, and those of them still present
         self._good = 0
 
     def look(self, view: InstanceView) -> None:
-        """Note first tokens, and judge who has left; both end an epoch."""
+        """Note first tokens, and judge who has left; both end an epoch.
+
+        Who came and emitted everything since the last look, a single token, is judged too.
+        """
         now_s, running = view.now_s, set(view.running)
-        before = self._present.get(id(view), set())
-        self._present[id(view)] = running
         for request in running - view.prefilling.keys():
             self._first_s.setdefault(request, now_s)
-        for request in before - running:
-            if request not in view.waiting:
-                self._good += self._kept(request, now_s)
+        seen, present = self._seen.get(id(view), (0, set()))
+        present.update(view.arrived[seen:])
+        left = {request for request in present - running if request not in view.waiting}
+        self._seen[id(view)] = len(view.arrived), present - left
+        self._good += sum(self._kept(request, now_s) for request in left)
 
     def so_far(self, now_s: float) -> float:
         """How many so far."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
+from numbers import Real
 from typing import Any, ClassVar
 
 import gymnasium
@@ -15,7 +17,7 @@ from experiments.learning.rewards import Return
 from experiments.learning.setting import Setting
 from experiments.source import WorkloadLike
 from orsched.catalogue import Hardware
-from orsched.checks import is_whole
+from orsched.checks import is_whole, shown
 from orsched.errors import InputError
 from orsched.request import SLO
 from orsched.run import Run
@@ -104,6 +106,8 @@ class ServeEnv(gymnasium.Env[Observation, np.int64]):
     ) -> None:
         if render_mode not in (None, *self.metadata["render_modes"]):
             raise InputError(f"render_mode = {render_mode!r}: must be None or 'ansi'")
+        if not isinstance(bounds, bool):
+            raise InputError(f"bounds = {shown(bounds)}: must be True or False")
         self.setting = setting = Setting.of(
             workload=workload,
             hardware_like=hardware,
@@ -111,7 +115,7 @@ class ServeEnv(gymnasium.Env[Observation, np.int64]):
             router=router,
             load=load,
             requests=requests,
-            menu=tuple(menu),
+            menu=menu,
             information=information,
             predictor=predictor,
             reward=reward,
@@ -142,19 +146,34 @@ class ServeEnv(gymnasium.Env[Observation, np.int64]):
         Raises
         ------
         InputError
-            For options other than ``replication``, a whole number.
+            For options other than ``replication``, a whole number; nothing has changed then.
         """
-        super().reset(seed=seed)
+        if options is not None and not isinstance(options, Mapping):
+            raise InputError(f"options = {shown(options)}: must be a mapping, or nothing")
         chosen = dict(options or {})
         replication = chosen.pop("replication", 0 if seed is not None else self._replication)
         if chosen or not is_whole(replication, 0, 2**32 - 1):
             raise InputError(f"options = {options!r}: must be {{'replication': a whole number >= 0}}, or nothing")
+        super().reset(seed=seed)
         self.close()
         self._replication = int(replication) + 1
         self._episode = Episode(self.setting, self._entropy(), int(replication))
-        self._earned = self._episode.earned
+        self._earned = self._finite(self._episode.earned)
         self._followed = ""
         return self._observation(), self._info()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What to copy or pickle; an episode is a running thread, which neither can take along."""
+        if self._episode is not None:
+            raise InputError("an environment cannot be copied or pickled after its first reset: make another one")
+        return self.__dict__
+
+    def _finite(self, earned: float) -> float:
+        """The return so far, refused unless it is a finite number; the episode is over then."""
+        if not (isinstance(earned, Real) and math.isfinite(earned)):
+            self.close()
+            raise InputError(f"the reward counts a return of {shown(earned)}: must be a finite number")
+        return float(earned)
 
     def _entropy(self) -> int:
         """The seed of the sample paths: the one given to `reset`, or one drawn."""
@@ -167,7 +186,7 @@ class ServeEnv(gymnasium.Env[Observation, np.int64]):
         Raises
         ------
         InputError
-            When the action is no index into the menu.
+            When the action is no index into the menu, or the reward counts what is no finite number.
         gymnasium.error.ResetNeeded
             Before the first `reset` and after the end of an episode.
         OrschedError
@@ -180,7 +199,7 @@ class ServeEnv(gymnasium.Env[Observation, np.int64]):
             raise InputError(f"action {action!r}: must be a whole number from 0 to {len(self.rule_names) - 1}")
         self._followed = self.rule_names[nearest(episode.sight[1], int(action))]
         episode.choose(int(action))
-        before, self._earned = self._earned, episode.earned
+        before, self._earned = self._earned, self._finite(episode.earned)
         terminated, truncated = episode.run is not None, episode.is_cut
         observation, info = self._observation(), self._info()
         info["followed"] = self._followed

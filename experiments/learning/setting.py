@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,11 +10,11 @@ import numpy as np
 import policies
 from experiments.build import DEFAULT_ROUTER
 from experiments.experiment import Experiment
-from experiments.learning.rewards import Return, get_reward
+from experiments.learning.rewards import REWARDS, Return, get_reward
 from experiments.source import WorkloadLike, source_for
 from experiments.streams import Stream, generator
 from orsched.catalogue import Hardware, hardware
-from orsched.checks import check_number
+from orsched.checks import check_number, shown
 from orsched.errors import InputError
 from orsched.fitting import require_fit
 from orsched.fleet import Fleet
@@ -23,7 +23,7 @@ from orsched.prediction import Predictor
 from orsched.request import SLO
 from orsched.workloads import Workload
 from orsched.workloads.sources import WorkloadSource
-from policies.learned import Chooser, Rule, learned_policy
+from policies.learned import Chooser, Choosing, Rule, learned_policy
 
 INFORMATION = {"none": Information.NONE, "oracle": Information.ORACLE}
 """What observations may tell about output lengths."""
@@ -85,7 +85,7 @@ class Setting:
         router: str | None,
         load: float,
         requests: int,
-        menu: tuple[Rule, ...],
+        menu: Sequence[Rule],
         information: str,
         predictor: str | None,
         reward: str | Callable[[Workload, SLO | None], Return],
@@ -99,8 +99,14 @@ class Setting:
         InputError
             Naming what cannot be used.
         """
-        if information not in INFORMATION:
+        if not isinstance(information, str) or information not in INFORMATION:
             raise InputError(f"information = {information!r}: must be one of {', '.join(INFORMATION)}")
+        if slo is not None and not isinstance(slo, SLO):
+            raise InputError(f"slo = {shown(slo)}: must be an SLO, or None")
+        if not isinstance(reward, str) and not callable(reward):
+            raise InputError(
+                f"reward = {shown(reward)}: must be {', '.join(REWARDS)}, or a function of a workload and an SLO"
+            )
         kind = hardware(hardware_like) if isinstance(hardware_like, str) else hardware_like
         fleet = Fleet.identical(kind, instances)
         routed = DEFAULT_ROUTER if router is None and instances > 1 else router
@@ -112,6 +118,7 @@ class Setting:
             found = policies.build_predictor(predictor, source.whole().at_load(load, fleet))
         account = get_reward(reward) if isinstance(reward, str) else reward
         known = INFORMATION[information]
+        Choosing(lambda observation, mask: 0, menu)  # checks the menu
         setting = cls(source, fleet, load, requests, routed, tuple(menu), known, found, account, slo, most_s)
         setting.policy(lambda observation, mask: 0)
         return setting

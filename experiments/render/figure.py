@@ -1,4 +1,4 @@
-"""Gap against load as a figure."""
+"""Gap against load, rate or scale as a figure."""
 
 from __future__ import annotations
 
@@ -17,8 +17,16 @@ WIDE = 20
 """Ratio of the largest to the smallest gap from which the axis is logarithmic."""
 
 
+AXIS_LABELS = {
+    "load": "load (1 = edge of the planning LP's capacity region)",
+    "rate_per_s": "arrival rate (requests/s)",
+    "scale": "scale (multiple of the requests over one horizon)",
+}
+"""What the horizontal axis is called, by `GapTable.axis`."""
+
+
 def write_figure(table: GapTable, path: Path) -> None:
-    """Draw the gap of mean latency against load as PNG, one line per policy, 95% intervals as bars.
+    """Draw the gap of mean latency against the axis of the table as PNG, one line per policy, 95% intervals as bars.
 
     Unstable rows have hollow markers. Policies differ in colour and in marker.
 
@@ -41,7 +49,7 @@ def write_figure(table: GapTable, path: Path) -> None:
     gaps = [row.gaps[GAP_METRIC].estimate.mean for row in shown]
     if min(gaps) > 0 and max(gaps) > WIDE * min(gaps):
         axes.set_yscale("log")
-    axes.set_xlabel("load (1 = edge of the planning LP's capacity region)")
+    axes.set_xlabel(AXIS_LABELS.get(table.axis, table.axis))
     axes.set_ylabel("gap of mean latency to the best valid bound (%),\n95% intervals, hollow: unstable")
     axes.set_title(table.title, fontsize="medium")
     axes.grid(alpha=0.3)
@@ -56,12 +64,12 @@ def _draw(axes: Any, index: int, policy: str, rows: list[GapRow]) -> None:
     colour = OKABE_ITO[index % len(OKABE_ITO)]
     marker = MARKERS[index % len(MARKERS)]
     gaps = [percent(row.gaps[GAP_METRIC].estimate) for row in rows]
-    loads = [row.load for row in rows]
+    places = [row.place for row in rows]
     means = [gap.mean for gap in gaps]
     widths = [gap.half_width or 0.0 for gap in gaps]
     label = f"{policy} ({rows[0].information})"
-    axes.errorbar(loads, means, yerr=widths, color=colour, marker=marker, capsize=3, linewidth=1.4, label=label)
-    unstable = [(row.load, gap.mean) for row, gap in zip(rows, gaps, strict=True) if row.stable is False]
+    axes.errorbar(places, means, yerr=widths, color=colour, marker=marker, capsize=3, linewidth=1.4, label=label)
+    unstable = [(row.place, gap.mean) for row, gap in zip(rows, gaps, strict=True) if row.stable is False]
     if unstable:
         xs, ys = zip(*unstable, strict=True)
         axes.plot(xs, ys, linestyle="", marker=marker, color=colour, markerfacecolor="white", zorder=5)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from experiments.render.strong import Strong
-from orsched.gap_table import HEADERS, GapTable
+from orsched.gap_table import GapTable
 
 _ESCAPES = str.maketrans(
     {
@@ -25,8 +25,8 @@ _ESCAPES = str.maketrans(
 
 def to_latex(table: GapTable) -> str:
     """A ``table`` environment, for the package booktabs."""
-    blocks = [[row.cells() for row in table.rows if row.load == load] for load in table.loads]
-    return booktabs(table.title, f"ll{'r' * (len(HEADERS) - 4)}ll", HEADERS, blocks, table.notes)
+    blocks = [[table.cells(row) for row in table.rows if row.place == place] for place in table.places]
+    return booktabs(table.title, f"ll{'r' * (len(table.headers) - 4)}ll", table.headers, blocks, table.notes)
 
 
 def booktabs(
@@ -35,6 +35,7 @@ def booktabs(
     headers: Sequence[str],
     blocks: Sequence[Sequence[Sequence[str]]],
     notes: Sequence[str] = (),
+    level: float = 0.95,
 ) -> str:
     """A ``table`` environment of plain texts, bold where `Strong`, for the package booktabs.
 
@@ -50,12 +51,14 @@ def booktabs(
         Each block of rows has a rule above it.
     notes : sequence of str
         Below the table.
+    level : float
+        Of the intervals.
     """
     lines = [
         "% needs \\usepackage{booktabs}",
         r"\begin{table}",
         r"\centering",
-        rf"\caption{{{escaped(title)}. Mean $\pm$ half-width of the 95\% interval.}}",
+        rf"\caption{{{escaped(title)}. Mean $\pm$ half-width of the {100 * level:g}\% interval.}}",
         rf"\begin{{tabular}}{{{alignment}}}",
         r"\toprule",
         _line(headers),
@@ -78,5 +81,5 @@ def _cell(text: str) -> str:
 
 
 def escaped(text: str) -> str:
-    """The text with everything escaped that LaTeX would take for markup."""
-    return text.translate(_ESCAPES)
+    """The text on one line, with everything escaped that LaTeX would take for markup."""
+    return " ".join(text.split()).translate(_ESCAPES)

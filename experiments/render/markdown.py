@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from experiments.render.strong import Strong
-from orsched.gap_table import HEADERS, GapTable
+from orsched.gap_table import GapTable
 
 
 def to_markdown(table: GapTable) -> str:
     """A pipe table with its title above and its notes below."""
     lines = [f"**{escaped(table.title)}** (mean ± 95% half-width)", ""]
-    lines.append(pipe_table(HEADERS, (row.cells() for row in table.rows)))
+    lines.append(pipe_table(table.headers, map(table.cells, table.rows)))
     if table.notes:
         lines += ["", *(f"- {escaped(note)}" for note in table.notes)]
     return "\n".join(lines) + "\n"
@@ -24,8 +24,9 @@ def pipe_table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def escaped(text: str) -> str:
-    """The text with everything escaped that Markdown would take for markup."""
-    for character in "\\|*_<":
+    """The text on one line, with everything escaped that Markdown would take for markup."""
+    text = " ".join(text.split())
+    for character in "\\`|*_[]<&~":
         text = text.replace(character, "\\" + character)
     return text
 

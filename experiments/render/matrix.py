@@ -29,7 +29,8 @@ def to_rich(matrix: GapMatrix) -> Group:
 
 def to_markdown(matrix: GapMatrix) -> str:
     """A pipe table with what it shows above, and bounds and notes below."""
-    lines = [f"**{markdown.escaped(matrix.title)}**: {markdown.escaped(matrix.caption)}, mean ± 95% half-width", ""]
+    shown = f"{100 * matrix.level:g}%"
+    lines = [f"**{markdown.escaped(matrix.title)}**: {markdown.escaped(matrix.caption)}, mean ± {shown} half-width", ""]
     lines += [markdown.pipe_table(matrix.headers, _emphasised(matrix)), ""]
     return "\n".join([*lines, *(f"- {markdown.escaped(line)}" for line in matrix.footers())]) + "\n"
 
@@ -37,7 +38,7 @@ def to_markdown(matrix: GapMatrix) -> str:
 def to_latex(matrix: GapMatrix) -> str:
     """A ``table`` environment, for the package booktabs."""
     title, alignment = f"{matrix.title}: {matrix.caption}", "ll" + "r" * len(matrix.columns)
-    return latex.booktabs(title, alignment, matrix.headers, [_emphasised(matrix)], matrix.footers())
+    return latex.booktabs(title, alignment, matrix.headers, [_emphasised(matrix)], matrix.footers(), matrix.level)
 
 
 def matrix_document(matrix: GapMatrix) -> dict[str, Any]:

@@ -26,10 +26,11 @@ def gap_document(gap: Gap) -> dict[str, Any]:
 
 
 def row_document(row: GapRow) -> dict[str, Any]:
-    """One policy at one load."""
+    """One policy at one place of the axis (``at``)."""
     return {
         "policy": row.policy,
         "information": row.information,
+        "at": row.place,
         "load": row.load,
         "stable": row.stable,
         "unstable_replications": row.unstable_replications,
@@ -49,9 +50,15 @@ def table_document(table: GapTable) -> dict[str, Any]:
         "replications": table.replications,
         "seed": table.seed,
         "predictor": table.predictor,
-        "rows": [row_document(row) for row in table.rows],
+        "axis": table.axis,
+        "rows": [_row_of_table(table, row) for row in table.rows],
         "notices": list(table.notices),
     }
+
+
+def _row_of_table(table: GapTable, row: GapRow) -> dict[str, Any]:
+    """A row, and the requests of its paths where rows differ in them."""
+    return row_document(row) | ({} if row.requests is None else {"requests": row.requests})
 
 
 def plain(value: Any) -> Any:

@@ -3,26 +3,38 @@
 from __future__ import annotations
 
 import os
+import secrets
 import time
 from pathlib import Path
 
 import pyarrow as pa
 
 from experiments.results.folder import ResultsFolder, once
+from experiments.results.leftovers import no_plain_files, remove_leftovers
 from experiments.results.sealed import DamagedError
 from experiments.results.segments import FULL_ROWS
 
-LEFTOVER_S = 86_400.0
-"""Age at which a half-written file is taken for that of a killed process."""
+LEFTOVER_S = 3_600.0
+"""Age at which a half-written file, which takes far less than a minute, is taken for that of a killed process."""
 
 
 def set_damaged_aside(folder: ResultsFolder) -> tuple[str, ...]:
-    """Move segments that are not as they were written to ``damaged/``; what was wrong with each.
+    """Move what cannot be used to ``damaged/``; what was wrong with each.
 
-    Their tasks count as not finished from then on. Loose parts are checked when they are compacted.
+    That is segments that are not as they were written or not of this format, records of failures that cannot be read,
+    and folders, pipes and links to nothing that are named like files of tasks. Their tasks count as neither finished
+    nor failed from then on. Loose parts are checked when they are compacted.
     """
     found = []
     with folder.lock():
+        for below, ending in (("parts", ".parquet"), ("segments", ".parquet"), ("failures", ".json")):
+            for path in no_plain_files(folder.path / below, ending):
+                found.append(_aside(folder, path, DamagedError(f"{path}: no plain file")))
+        for task in sorted(folder.failed.names()):
+            try:
+                folder.failed.read(task)
+            except DamagedError as error:
+                found.append(_aside(folder, folder.failed.path(task), error))
         for path in folder.segments.paths():
             try:
                 folder.segments.check(path)
@@ -43,7 +55,8 @@ def compact(folder: ResultsFolder) -> tuple[str, ...]:
         When a segment cannot be written; all parts are still there then.
     """
     with folder.lock():
-        folder.parts.remove_leftovers(time.time() - LEFTOVER_S)
+        for place in (folder.path, *(folder.path / name for name in ("parts", "segments", "failures"))):
+            remove_leftovers(place, time.time() - LEFTOVER_S)
         loose = sorted(folder.parts.names())
         if not loose:
             return ()
@@ -78,5 +91,8 @@ def _write(folder: ResultsFolder, tables: list[pa.Table]) -> set[Path]:
 
 
 def _aside(folder: ResultsFolder, path: Path, error: DamagedError) -> str:
-    os.replace(path, folder.path / "damaged" / path.name)
+    target = folder.path / "damaged" / path.name
+    if os.path.lexists(target):
+        target = target.with_name(f"{path.stem}.{secrets.token_hex(4)}{path.suffix}")
+    os.replace(path, target)
     return f"{error}; moved to damaged/, its tasks are computed again"

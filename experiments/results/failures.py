@@ -11,11 +11,17 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from experiments.results.parts import TASK, named
+from experiments.results.sealed import DamagedError
 from orsched.atomic import write_text
 
 MOST_BYTES = 2**20
+MOST_LINE = 2_000
+"""Characters of a line that are kept, the first ones."""
+
 MOST_TRACEBACK = 100_000
 """Characters of a traceback that are kept, the last ones."""
+
+UNREADABLE = "the record of this failure is damaged; running the experiment again tries the task again"
 
 ENDING = ".json"
 
@@ -30,9 +36,9 @@ class Failure(BaseModel):
     what : str
         The task in one line.
     error : str
-        The last line: what was raised.
+        One line: the type of what was raised, and the first line of its message.
     traceback : str
-        All of it, as Python prints it.
+        As Python prints it; of very long ones the end, and of each line the beginning.
     when : str
         UTC, ISO 8601.
     attempts : int
@@ -66,32 +72,70 @@ class Failures:
         return named(self.folder, ENDING)
 
     def read(self, task: str) -> Failure | None:
-        """The failure of a task; None where there is none, or its file is damaged."""
+        """The failure of a task; None where there is none.
+
+        Raises
+        ------
+        DamagedError
+            When its file is not as it was written.
+        """
+        path = self.path(task)
         try:
-            with self._path(task).open("rb") as file:
+            with path.open("rb") as file:
                 data = file.read(MOST_BYTES + 1)
             found = Failure.model_validate_json(data[:MOST_BYTES])
-        except (FileNotFoundError, ValidationError):
+        except FileNotFoundError:
             return None
-        return found if found.task == task else None
+        except ValidationError:
+            raise DamagedError(f"{path}: damaged (not the record of a failure)") from None
+        if found.task != task:
+            raise DamagedError(f"{path}: is of another task than its name says")
+        return found
 
-    def write(self, task: str, what: str, traceback: str) -> Failure:
+    def all(self) -> list[Failure]:
+        """Every failure, by id; one whose file is damaged says so as its error."""
+        found = []
+        for task in sorted(self.names()):
+            try:
+                failure = self.read(task)
+            except DamagedError:
+                failure = Failure(task=task, what="unknown", error=UNREADABLE, traceback="", when="unknown", attempts=1)
+            if failure is not None:
+                found.append(failure)
+        return found
+
+    def write(self, task: str, what: str, error: str, traceback: str) -> Failure:
         """Record that a task raised, and how often it has by now."""
-        before = self.read(task)
+        try:
+            before = self.read(task)
+        except DamagedError:
+            before = None
         failure = Failure(
             task=task,
-            what=what,
-            error=traceback.strip().splitlines()[-1],
-            traceback=traceback[-MOST_TRACEBACK:],
+            what=cut(what),
+            error=cut(error),
+            traceback="".join(map(_cut_line, traceback.splitlines(keepends=True)))[-MOST_TRACEBACK:],
             when=datetime.now(UTC).isoformat(timespec="seconds"),
             attempts=1 + (before.attempts if before else 0),
         )
-        write_text(self._path(task), json.dumps(failure.model_dump(), indent=2) + "\n")
+        text = json.dumps(failure.model_dump(), indent=2, ensure_ascii=False)
+        write_text(self.path(task), text.encode(errors="replace").decode() + "\n")
         return failure
 
     def remove(self, task: str) -> None:
         """Forget a failure, if there is one."""
-        self._path(task).unlink(missing_ok=True)
+        self.path(task).unlink(missing_ok=True)
 
-    def _path(self, task: str) -> Path:
+    def path(self, task: str) -> Path:
+        """Where the record of a task is."""
         return self.folder / f"{task}{ENDING}"
+
+
+def cut(text: str, most: int = MOST_LINE) -> str:
+    """At most `most` characters of `text`, in one line."""
+    line = " ".join(text[: 2 * most].split())
+    return line if len(line) <= most else line[: most - 3] + "..."
+
+
+def _cut_line(line: str) -> str:
+    return line if len(line) <= MOST_LINE else line[: MOST_LINE - 4] + "...\n"

@@ -27,6 +27,7 @@ Found = TypeVar("Found")
 SPECIFICATION = "experiment.toml"
 PLAN = "plan.parquet"
 _FOLDERS = ("parts", "segments", "failures", "damaged")
+MOST_SPECIFICATION_BYTES = 2**24
 _LOOKS = 20
 """Times a reading starts again because files were compacted under it."""
 
@@ -135,15 +136,47 @@ class ResultsFolder:
         except DamagedError as error:
             raise DamagedError(f"{error}; run the specification again, which writes it anew") from None
 
-    def write_plan(self, plan: Plan) -> None:
-        """Write what is to be run, unless a plan that begins with it and goes on stands there already."""
+    def specified(self) -> str | None:
+        """The text of the specification; None where there is none.
+
+        Raises
+        ------
+        InputError
+            When it cannot be read.
+        """
+        from orsched.toml_file import toml_text
+
+        if not self.specification.exists():
+            return None
+        return toml_text(self.specification, MOST_SPECIFICATION_BYTES, "the specification of the folder")
+
+    def write_plan(self, plan: Plan, specification: str) -> None:
+        """Write what is to be run, unless a plan that begins with it and goes on stands there already.
+
+        Parameters
+        ----------
+        plan : Plan
+            What is to be run.
+        specification : str
+            What the folder was opened for, as it stands in the file beside the plan.
+
+        Raises
+        ------
+        InputError
+            When another run has put another experiment into the folder meanwhile; nothing is changed then.
+        """
         with self.lock():
             try:
                 known = read_plan(self.path / PLAN)
             except (FileNotFoundError, DamagedError):
                 known = None
             same = known is not None and (known.spec, known.code) == (plan.spec, plan.code)
-            if known is None or not same or not known.table.slice(0, len(plan.table)).equals(plan.table):
+            if not same and (known is not None or self.specified() != specification):
+                raise InputError(
+                    f"folder {self.path}: another run has put another experiment here meanwhile (--extend); what this "
+                    "run finished is kept, go on with it in another folder"
+                )
+            if known is None or not known.table.slice(0, len(plan.table)).equals(plan.table):
                 plan.write(self.path / PLAN)
 
     def finished(self) -> set[str]:
@@ -161,9 +194,10 @@ class ResultsFolder:
         return self._steadily(lambda: self._rows(columns))
 
     def failures(self) -> list[Failure]:
-        """What failed, by id."""
-        found = [self.failed.read(task) for task in sorted(self.failed.names())]
-        return [failure for failure in found if failure is not None]
+        """What failed and has not been finished since, by id."""
+        failed = self.failed.all()
+        finished = self.finished() if failed else set()
+        return [failure for failure in failed if failure.task not in finished]
 
     def _steadily(self, look: Callable[[], Found]) -> Found:
         """Look again when files were compacted under it."""

@@ -32,6 +32,8 @@ def require_marker(folder: Path) -> str:
         raise InputError(f"folder {folder}: there is none")
     if not folder.is_dir():
         raise InputError(f"folder {folder}: is a file, not a folder of results")
+    if (folder / NAME).exists() and not (folder / NAME).is_file():
+        raise InputError(f"folder {folder}: its {NAME} is no plain file; nothing was changed")
     try:
         with (folder / NAME).open("rb") as file:
             found = json.loads(file.read(_MOST_BYTES))

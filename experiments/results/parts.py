@@ -33,10 +33,10 @@ def encode(row: Row) -> bytes:
 
 
 def named(folder: Path, ending: str) -> set[str]:
-    """Ids of the tasks that have a file with this ending in `folder`; none where there is no folder."""
+    """Ids of the tasks that have a plain file with this ending in `folder`; none where there is no folder."""
     try:
         with os.scandir(folder) as entries:
-            stems = [entry.name[: -len(ending)] for entry in entries if entry.name.endswith(ending)]
+            stems = [entry.name[: -len(ending)] for entry in entries if entry.name.endswith(ending) and entry.is_file()]
     except FileNotFoundError:
         return set()
     return set(filter(TASK.fullmatch, stems))
@@ -100,14 +100,3 @@ class Parts:
     def path(self, task: str) -> Path:
         """Where the part of a task is."""
         return self.folder / f"{task}{ENDING}"
-
-    def remove_leftovers(self, older_than: float) -> None:
-        """Remove what killed processes left half written before `older_than` (seconds since the epoch)."""
-        with os.scandir(self.folder) as entries:
-            old = [entry.path for entry in entries if entry.name.endswith(".part")]
-        for path in old:
-            try:
-                if os.stat(path).st_mtime < older_than:
-                    os.unlink(path)
-            except FileNotFoundError:
-                continue

@@ -83,10 +83,12 @@ def read_plan(path: Path) -> Plan:
     Raises
     ------
     DamagedError
-        When the file is not as it was written.
+        When the file is not as it was written, or no plain file.
     FileNotFoundError
         When there is none.
     """
+    if path.exists() and not path.is_file():
+        raise DamagedError(f"{path}: no plain file")
     try:
         with opened(path, MOST_BYTES) as file:
             table = file.read()

@@ -9,6 +9,7 @@ from orsched.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 _CLOSED: dict[str, str | bool | int | float | list[str]] = {
     "enable_external_access": "false",
@@ -22,12 +23,15 @@ _ALLOWED = ("SELECT", "EXPLAIN")
 def query(sql: str, views: Mapping[str, Callable[[], pd.DataFrame]]) -> pd.DataFrame:
     """Answer one ``SELECT`` over `views`; files, extensions, settings and the network are out of reach.
 
+    Sums of whole numbers, which DuckDB makes HUGEINT, are whole numbers in the answer as long as they are exact. DuckDB
+    takes apart ``PIVOT ... ON`` without ``IN`` into several statements; it is not taken.
+
     Parameters
     ----------
     sql : str
         One statement, from anybody.
     views : mapping of str to callable
-        Makes the table of each name; called for the names that the statement mentions only.
+        Makes the table of each name.
 
     Raises
     ------
@@ -42,14 +46,32 @@ def query(sql: str, views: Mapping[str, Callable[[], pd.DataFrame]]) -> pd.DataF
         kinds = [statement.type.name for statement in statements]
         if len(kinds) != 1 or kinds[0] not in _ALLOWED:
             raise InputError(f"query: one SELECT is allowed, not {'; '.join(kinds) or 'nothing'}")
-        mentioned = {name.lower() for name in connection.get_table_names(sql)}
         for name, make in views.items():
-            if name in mentioned or kinds[0] != "SELECT":
-                connection.register(name, make())
+            connection.register(name, _typed(make()))
         connection.execute("SET lock_configuration = true")
-        found: pd.DataFrame = connection.execute(statements[0]).df()
+        cursor = connection.execute(statements[0])
+        huge = [place for place, column in enumerate(cursor.description) if str(column[1]) == "HUGEINT"]
+        found: pd.DataFrame = cursor.df()
     except duckdb.Error as error:
         raise InputError(f"query: {' '.join(str(error).split())[:400]}") from None
     finally:
         connection.close()
+    for place in huge:
+        _make_whole(found, place)
     return found
+
+
+def _typed(frame: pd.DataFrame) -> pa.Table:
+    """`frame` with text as the type of columns that are empty throughout."""
+    import pyarrow as pa
+
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    fields = [field.with_type(pa.string()) if pa.types.is_null(field.type) else field for field in table.schema]
+    return table.cast(pa.schema(fields))
+
+
+def _make_whole(frame: pd.DataFrame, place: int) -> None:
+    """Turn a column of floats that were whole numbers back into those, unless some were too large to be exact."""
+    column = frame.iloc[:, place]
+    if (column.dropna().abs() < 2**53).all():
+        frame.isetitem(place, column.astype("Int64" if column.isna().any() else "int64"))

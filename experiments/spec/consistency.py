@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+import unicodedata
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from experiments.experiment import MOST_REQUESTS
@@ -87,7 +88,17 @@ def _require_size(spec: ExperimentSpec) -> None:
         raise InputError(f"{tasks:,} tasks: an experiment has at most {MOST_TASKS:,}; take fewer replications")
 
 
-def _require_distinct(field: str, values: Sequence[Hashable], remedy: str) -> None:
+def _require_distinct(field: str, values: Sequence[str | float], remedy: str) -> None:
+    seen: dict[str | int, str | float] = {}
     for place, value in enumerate(values):
-        if value in values[:place]:
-            raise InputError(f"{field}.{place} = {value!r}: given twice; {remedy}")
+        first = seen.setdefault(_printed(value), value)
+        if len(seen) <= place:
+            alike = "given twice" if first == value else f"tables print it like {first!r}"
+            raise InputError(f"{field}.{place} = {value!r}: {alike}; {remedy}")
+
+
+def _printed(value: str | float) -> str | int:
+    """What a reader of a table can tell apart: names but for white space, numbers to 6 digits; seeds as they are."""
+    if isinstance(value, str):
+        return " ".join(unicodedata.normalize("NFKC", value).split())
+    return value if isinstance(value, int) else f"{value:g}"

@@ -66,7 +66,8 @@ class ExperimentSpec(Part):
     warm_up: Text = "none"
     """Rule for the arrivals left out of what tables show; gaps always cover the whole path, as bounds do."""
     metrics: Listed[Text] = SHOWN
-    """What tables show."""
+    """Columns of the gap tables of its results; beside them is always the gap of the mean latency. All others
+    are kept too: of objectives with `slo`, percentiles of the gaps between tokens (``itl_p..``) if one is named."""
     bounds: Literal["all", "fast", "none"] = "all"
     """``fast`` leaves out linear programmes over requests and searches over quantiles (`fluid.fast_bounds`)."""
     slo: Objective | None = None

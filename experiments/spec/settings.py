@@ -34,7 +34,7 @@ class Precision(Part):
     """Half-width of the 95% interval to reach, as a share of the mean."""
     metric: Text = "latency_mean_s"
     """Whose mean."""
-    least: Annotated[int, Field(ge=2, le=MOST_REPLICATIONS)] = 10
+    least: Annotated[int, Field(ge=2, le=MOST_REPLICATIONS)] = 20
     """Replications to run in any case; stopping after fewer costs coverage."""
     most: Annotated[int, Field(ge=2, le=MOST_REPLICATIONS)] = 200
     """Replications after which to give up."""

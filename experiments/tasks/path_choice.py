@@ -68,11 +68,23 @@ class PathChoice:
         where = f"{self.workload.shown} on {self.fleet.fleet().name}"
         return f"{where}, {place}, seed {self.seed}, replication {self.replication}"
 
+    @property
+    def load(self) -> float:
+        """Load of the law of the path on its fleet, the same for all its paths: that of the whole workload."""
+        if self.axis == "rate_per_s":
+            return _load_at_rate(self.workload, self.fleet, self.point)
+        return self.point if self.scale_load is None else self.scale_load
+
     def brought(self, workload: Workload) -> Workload:
         """A workload at the load or the rate of the path."""
         if self.axis == "rate_per_s":
             return workload.at_rate(self.point)
         return workload.at_load(self.point if self.scale_load is None else self.scale_load, self.fleet.fleet())
+
+
+@lru_cache(maxsize=256)
+def _load_at_rate(workload: WorkloadChoice, fleet: FleetChoice, rate_per_s: float) -> float:
+    return source_for(workload, fleet).whole().at_rate(rate_per_s).load_on(fleet.fleet())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,7 +96,7 @@ class DrawnPath:
     workload, fleet : Workload, Fleet
         The path and what serves it.
     load : float
-        Its load on the fleet.
+        Load of its law on the fleet (`PathChoice.load`).
     subject : str
         `fluid.subject` of the two.
     notices : tuple of str
@@ -105,10 +117,7 @@ def drawn(path: PathChoice) -> DrawnPath:
     fleet = path.fleet.fleet()
     rng = generator(path.seed, Stream.WORKLOAD, path.replication)
     workload = path.brought(source.draw(path.requests, rng))
-    load = workload.load_on(fleet) if path.axis == "rate_per_s" else path.point
-    if path.scale_load is not None:
-        load = path.scale_load
-    return DrawnPath(workload, fleet, load, fluid.subject(workload, fleet), _notices(path))
+    return DrawnPath(workload, fleet, path.load, fluid.subject(workload, fleet), _notices(path))
 
 
 def _notices(path: PathChoice) -> tuple[str, ...]:

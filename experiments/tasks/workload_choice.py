@@ -11,7 +11,7 @@ from experiments.renewed import RenewedSource
 from experiments.source import source_of, without_oversized
 from experiments.tasks.file_content import require_content
 from experiments.tasks.fleet_choice import FleetChoice
-from orsched.fitting import require_fit
+from orsched.fitting import DROP_IN_FILE, require_fit
 from orsched.workloads import GammaRenewal, Poisson
 from orsched.workloads.sources import WorkloadSource
 
@@ -77,7 +77,7 @@ def source_for(workload: WorkloadChoice, fleet: FleetChoice) -> WorkloadSource:
     built = fleet.fleet()
     if workload.drop_oversized:
         source = without_oversized(source, built)
-    require_fit(source.whole(), built)
+    require_fit(source.whole(), built, DROP_IN_FILE)
     if workload.arrivals == "poisson":
         return RenewedSource(source, Poisson(1.0))
     if workload.arrivals == "gamma":

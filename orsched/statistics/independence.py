@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from orsched.errors import InputError
-from orsched.estimate import Estimate, batch_means, estimate
+from orsched.estimate import ROUNDING, Estimate, batch_means, estimate
 from orsched.work import Floats
 
 FEWEST = 8
@@ -73,16 +73,19 @@ def von_neumann(values: ArrayLike, level: float = 0.95) -> Independence:
     Raises
     ------
     InputError
-        When the values are too few or not finite, or all equal.
+        When the values are too few or not finite, or all equal up to rounding: a spread of at most 1e-9 of the
+        largest says nothing about their order.
     """
     mean = estimate(values, level).mean
     sample: Floats = np.asarray(values, dtype=float).reshape(-1)
     n = sample.size
     if n < FEWEST:
         raise InputError(f"von Neumann ratio of {n} values: needs at least {FEWEST}")
-    squares = float(((sample - mean) ** 2).sum())
-    if squares == 0:
+    if np.ptp(sample) <= ROUNDING * np.abs(sample).max():
         raise InputError(f"von Neumann ratio of {n} equal values: they do not vary")
+    sample = sample - mean
+    sample /= np.abs(sample).max()  # the ratio does not change, and no square overflows or vanishes
+    squares = float((sample**2).sum())
     from scipy.special import ndtr
 
     ratio = float(((sample[1:] - sample[:-1]) ** 2).sum()) / squares

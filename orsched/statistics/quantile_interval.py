@@ -115,7 +115,8 @@ def path_quantile(paths: Sequence[ArrayLike], percent: int, level: float = 0.95)
     Raises
     ------
     InputError
-        When a path is so short that its percentile is its largest or smallest value.
+        When a path is so short that its percentile is its largest or smallest value, or as for
+        `orsched.estimate.estimate`.
     """
     return estimate(_each(paths, percent), level)
 
@@ -132,6 +133,7 @@ def pooled_quantile(paths: Sequence[ArrayLike], percent: int, level: float = 0.9
     Parameters and errors are those of `path_quantile`; one path gives no half-width.
     """
     own = _each(paths, percent)
+    estimate(own, level)  # refuses what it cannot estimate
     together = np.concatenate([np.asarray(path, dtype=float).reshape(-1) for path in paths])
     centre, b = percentiles(together, [percent])[f"p{percent}"], len(own)
     if b == 1:
@@ -151,6 +153,8 @@ def _each(paths: Sequence[ArrayLike], percent: int) -> Floats:
         sample = np.asarray(path, dtype=float).reshape(-1)
         if sample.size < least:
             raise InputError(f"p{percent} of path {number}: {sample.size} values, needs at least {least}")
+        if not np.isfinite(sample).all():
+            raise InputError(f"p{percent} of path {number}: every value must be finite")
         found.append(percentiles(sample, [percent])[f"p{percent}"])
     if not found:
         raise InputError(f"p{percent} of no path: need at least one")

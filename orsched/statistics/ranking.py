@@ -10,12 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from orsched.errors import InputError
-from orsched.estimate import estimate
+from orsched.estimate import ROUNDING, estimate
 from orsched.metrics import Better
 from orsched.work import Floats
 
-SAME = 1e-9
-"""Values that differ by less, relative to the larger, are the same value computed in another order."""
+_SIGNS: Mapping[str, float] = {"lower": 1.0, "higher": -1.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +28,7 @@ class Ranked:
     mean : float
         Its sample mean, in the metric's unit.
     best : bool
-        Whether it has the best sample mean; several have when they are identical on every path.
+        Whether it has the best sample mean; several have when they are identical up to rounding on every path.
     may_be_best : bool
         Whether it is the best, or not significantly worse than any other.
     behind_at_most : float or None
@@ -51,7 +50,7 @@ class Ranking:
     Parameters
     ----------
     order : tuple of Ranked
-        Every policy; equal means in the order given.
+        Every policy, by its mean as computed; those identical up to rounding are all best, whichever is first.
     level : float
         The probability with which the best policy is among those that `may_be_best`, at least.
     replications : int
@@ -119,27 +118,33 @@ def rank(values: Mapping[str, ArrayLike], better: Better = "lower", level: float
     Returns
     -------
     Ranking
-        `Ranking.undecided` says why when there is one policy, one replication, or no difference at all.
+        `Ranking.undecided` says why when there is one policy, one replication, or no difference beyond rounding.
 
     Raises
     ------
     InputError
-        Without a policy or a value, with a value that is not finite, or with unequal numbers of replications.
+        Without a policy or a value, with a value that is not finite, with unequal numbers of replications, with
+        another direction, or where values or the level are so extreme that no limit is finite.
     """
     if not values:
         raise InputError("a ranking needs at least one policy")
+    if better not in _SIGNS:
+        raise InputError(f"better = {better!r}: must be 'lower' or 'higher'")
     estimates = {name: estimate(row, level) for name, row in values.items()}
     lengths = {name: found.n for name, found in estimates.items()}
     if len(set(lengths.values())) > 1:
         raise InputError(f"a ranking pairs replications, but their numbers differ: {lengths}")
-    sign = {"lower": 1.0, "higher": -1.0}[better]
+    sign = _SIGNS[better]
     names = sorted(values, key=lambda name: sign * estimates[name].mean)
     rows: Floats = np.array([np.asarray(values[name], dtype=float).reshape(-1) for name in names])
     apart = _differences(rows) * sign
     undecided = _undecided(names, apart)
     n = rows.shape[1]
-    means = apart.mean(axis=2)
-    widths = np.zeros_like(means) if undecided else _widths(apart, level)
+    with np.errstate(over="ignore", invalid="ignore"):
+        means = apart.mean(axis=2)
+        widths = np.zeros_like(means) if undecided else _widths(apart, level)
+    if not np.isfinite(means + widths).all():
+        raise InputError(f"a ranking at level {level!r} of values up to {np.abs(rows).max():.3g}: no limit is finite")
     worse = (means > widths).any(axis=1) & (not undecided)
     limits = np.where(np.eye(len(names), dtype=bool) | worse[None, :], 0.0, means + widths).max(axis=1).clip(min=0.0)
     order = tuple(
@@ -159,7 +164,7 @@ def _differences(rows: Floats) -> Floats:
     """All paired differences, shape (k, k, n), without those that are rounding."""
     apart = rows[:, None, :] - rows[None, :, :]
     size = np.maximum(np.abs(rows)[:, None, :], np.abs(rows)[None, :, :])
-    found: Floats = np.where(np.abs(apart) <= SAME * size, 0.0, apart)
+    found: Floats = np.where(np.abs(apart) <= ROUNDING * size, 0.0, apart)
     return found
 
 

@@ -48,5 +48,8 @@ def expected_replications(rule: StopRule, current: Estimate) -> int:
     relative = current.relative_half_width
     if relative is None:
         return rule.most
-    needed = math.ceil(current.n * (relative / rule.relative_half_width) ** 2)
+    ratio = relative / rule.relative_half_width
+    if ratio >= math.sqrt(rule.most):
+        return rule.most
+    needed = math.ceil(current.n * ratio**2)
     return min(rule.most, max(rule.least, current.n + 1, needed))

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from orsched.checks import is_whole
 from orsched.errors import InputError
-from orsched.estimate import Estimate, estimate, paired_difference
+from orsched.estimate import ROUNDING, Estimate, estimate
 from orsched.work import Floats
 
 FEWEST = 20
@@ -64,13 +65,16 @@ def welch(paths: Sequence[ArrayLike], window: int) -> Floats:
     """
     rows = _rows(paths)
     n = rows.shape[1]
-    if not 0 <= window <= n // 4:
-        raise InputError(f"window {window!r} of paths of {n}: must lie in 0 .. {n // 4}")
-    sums = np.concatenate(([0.0], np.cumsum(rows.mean(axis=0))))
-    middle = np.arange(n - window)
-    reach = np.minimum(middle, window)
-    smooth: Floats = (sums[middle + reach + 1] - sums[middle - reach]) / (2 * reach + 1)
-    return smooth
+    if not is_whole(window, 0, n // 4):
+        raise InputError(f"window {window!r} of paths of {n}: must be a whole number in 0 .. {n // 4}")
+    with np.errstate(over="ignore"):
+        means = rows.mean(axis=0)
+    if not np.isfinite(means).all():
+        raise InputError("Welch's procedure: the means over the paths are too large")
+    width = 2 * window + 1
+    start = [means[: 2 * middle + 1].mean() for middle in range(window)]
+    # not by differences of running sums, which lose small values behind a large one
+    return np.concatenate((start, np.convolve(means, np.full(width, 1 / width), "valid")))
 
 
 def halves(paths: Sequence[ArrayLike], skip: int = 0, level: float = 0.95) -> Halves:
@@ -78,7 +82,8 @@ def halves(paths: Sequence[ArrayLike], skip: int = 0, level: float = 0.95) -> Ha
 
     Paths are independent, so the paired differences are, however the times within a path depend on each other: the
     t-interval is honest without any model of the correlation. A transient that `skip` leaves in, an unstable queue or
-    a drifting arrival rate shows as a change.
+    a drifting arrival rate shows as a change. Changes below 1e-9 of the largest value of a path count as none: they are
+    rounding.
 
     Parameters
     ----------
@@ -95,14 +100,15 @@ def halves(paths: Sequence[ArrayLike], skip: int = 0, level: float = 0.95) -> Ha
         When fewer than `FEWEST` observations are left, or a value is not finite.
     """
     rows = _rows(paths)
-    if not 0 <= skip < rows.shape[1]:
-        raise InputError(f"skip = {skip!r} of paths of {rows.shape[1]}: must be >= 0 and leave something")
+    if not is_whole(skip, 0, rows.shape[1] - 1):
+        raise InputError(f"skip = {skip!r} of paths of {rows.shape[1]}: must be a whole number that leaves something")
     rows = rows[:, skip:]
     n = rows.shape[1]
     if n < FEWEST:
         raise InputError(f"halves of paths of {n} observations: need at least {FEWEST}")
     first, second = rows[:, : n // 2].mean(axis=1), rows[:, n - n // 2 :].mean(axis=1)
-    change = paired_difference(second, first, level)
+    moved = np.where(np.abs(second - first) <= ROUNDING * np.abs(rows).max(axis=1), 0.0, second - first)
+    change = estimate(moved, level)
     steady = None if change.half_width is None else change.contains(0.0)
     return Halves(estimate(first, level), estimate(second, level), change, steady, _reason(change, steady))
 

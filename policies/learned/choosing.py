@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from orsched.checks import check_has, is_whole
+from orsched.checks import check_has, check_is, is_whole, shown
 from orsched.engine.plan import Plan
 from orsched.errors import InputError
 from policies.learned.menu import MENU
@@ -100,6 +100,10 @@ class Choosing:
 
     def __post_init__(self) -> None:
         check_has(self, "choose", "a function of an observation and a mask", "__call__")
+        if not isinstance(self.menu, Sequence) or not all(isinstance(rule, Rule) for rule in self.menu):
+            raise InputError(f"a menu is a sequence of rules (policies.learned.Rule), not {shown(self.menu)}")
+        object.__setattr__(self, "menu", tuple(self.menu))  # of the caller's list a copy
+        check_is(self, "observe", Observer)
         names = [rule.name for rule in self.menu]
         if not names or len(set(names)) < len(names):
             raise InputError(f"a menu is of rules with different names, at least one: {names}")
@@ -119,7 +123,9 @@ class Choosing:
 
     def mask(self, view: InstanceView) -> NDArray[np.int8]:
         """1 for every rule that is allowed, shape ``(rules,)``."""
-        return np.array([rule.allowed(view) for rule in self.menu], dtype=np.int8)
+        mask = np.array([bool(rule.allowed(view)) for rule in self.menu], dtype=np.int8)
+        mask.setflags(write=False)  # whoever chooses may not change what is allowed
+        return mask
 
     def _chosen(self, view: InstanceView) -> int:
         mask = self.mask(view)

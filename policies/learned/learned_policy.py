@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from orsched.checks import shown
 from orsched.errors import InputError
 from orsched.policy import Information, Policy
 from policies.learned.choosing import Chooser, Choosing
@@ -43,18 +44,20 @@ def learned_policy(
     Raises
     ------
     InputError
-        For another information, or a menu that is none.
+        For another information, a menu that is none, or settings that are no mapping.
     """
-    if information not in (Information.NONE, Information.ORACLE):
+    if not isinstance(information, Information) or information not in (Information.NONE, Information.ORACLE):
         raise InputError(
             "a learned policy observes no output lengths (Information.NONE) or all of them (Information.ORACLE); "
             "for predicted ones take policy.predicted_by(predictor) of the latter"
         )
-    rules = tuple(menu)
+    if settings is not None and not isinstance(settings, Mapping):
+        raise InputError(f"settings = {shown(settings)}: must be a mapping")
+    batch = Choosing(model, menu, Observer(information))
     return Policy(
         name,
-        Choosing(model, rules, Observer(information)),
+        batch,
         information=information,
-        settings={"rules": " ".join(rule.name for rule in rules), **(settings or {})},
+        settings={"rules": " ".join(rule.name for rule in menu), **(settings or {})},
         takes_transfers=False,
     )

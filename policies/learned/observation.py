@@ -98,7 +98,7 @@ def _queue(view: InstanceView) -> list[float]:
         *_squash([len(view.waiting)], 16.0),
         *_squash([ahead], 8192.0),
         *_squash([max(wait_s, 0.0)], 1.0),
-        prompt / view.context_tokens,
+        prompt / _longest(view),
         blocks / view.capacity_blocks,
         float(blocks <= view.free_blocks - view.growth_blocks()),
         1 - view.input_tokens(head) / prompt,
@@ -113,13 +113,19 @@ def _batch(view: InstanceView, decoding: int) -> list[float]:
         decoding / view.max_num_seqs,
         1 - free / view.capacity_blocks,
         growth / (growth + free) if growth else 0.0,
-        left / view.context_tokens,
+        left / _longest(view),
     ]
 
 
 def _lengths(view: InstanceView) -> list[float]:
-    outputs = [view.output_tokens(request) / view.context_tokens for request in islice(view.waiting, LOOKAHEAD)]
+    longest = _longest(view)
+    outputs = [view.output_tokens(request) / longest for request in islice(view.waiting, LOOKAHEAD)]
     return [outputs[0], min(outputs)] if outputs else [0.0, 0.0]
+
+
+def _longest(view: InstanceView) -> int:
+    """The longest context, at least 1: an instance that knows of no request has none."""
+    return max(view.context_tokens, 1)
 
 
 def _squash(values: Iterable[float], half: float) -> list[float]:

@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 from experiments import gap_table
 from experiments.cli.app import app
 from experiments.render.files import MATRIX_WRITERS, write
-from experiments.render.matrix import matrix_document, to_latex, to_rich
+from experiments.render.matrix import matrix_document, to_latex, to_markdown, to_rich
 from orsched import Fleet, hardware
 from orsched.errors import InputError, UnknownNameError
 from orsched.estimate import Estimate, estimate
@@ -202,6 +202,46 @@ def test_files_are_written_and_equal_each_time(awkward: GapMatrix, tmp_path: Pat
     assert sorted(tmp_path.rglob("*.*")) == [first, second]
 
 
+def test_gaps_to_different_bounds_are_not_ranked():
+    """Claim: a column compares gaps to one bound, with the values of every policy shown, and else says why not."""
+    ours, theirs = row("a", 0.5, (1.0, 2.0, 3.0)), row("b", 0.5, (2.0, 3.0, 5.0))
+    gap = theirs.gaps["latency_mean_s"]
+
+    def undecided(**changes: object) -> str:
+        other = replace(theirs, gaps={"latency_mean_s": replace(gap, **changes)})
+        matrix = table(ours, other).matrix()
+        assert {cell.standing for cells in matrix.cells for cell in cells} == {"unranked"}
+        return matrix.columns[0].undecided
+
+    assert undecided(bound="srpt") == "their gaps are to different bounds"
+    assert undecided(bound_value=Estimate(2.0, 0.1, 4)) == "their gaps are to different bounds"
+    assert undecided(values=()) == "b: without the values of each sample path"
+    assert undecided(values=(1.0, 2.0)) == "they have different numbers of sample paths"
+
+
+def test_close_columns_have_different_headers():
+    """Claim: as many digits as tell columns apart, in headers and footers."""
+    matrix = table(*(row("a", at, (1.0, 2.0, 3.0)) for at in (1.0, 1.0000001))).matrix()
+    assert matrix.headers[2:] == ("load 1", "load 1.0000001")
+    assert "bound at load 1, 1.0000001: lp_&" in matrix.summary()
+
+
+def test_markup_in_names_stays_text():
+    """Claim: links, entities, code, strikes and line breaks of a name are not markup in Markdown and LaTeX."""
+    hostile = "a\n| [x](http://e) &lt; ~~b~~ `c`"
+    matrix = table(row(hostile, 0.5, (1.0, 2.0, 3.0))).matrix()
+    assert "| a \\| \\[x\\](http://e) \\&lt; \\~\\~b\\~\\~ \\`c\\` |" in to_markdown(matrix)
+    assert r"a $|$ [x](http://e) \&lt;" in to_latex(matrix)
+
+
+def test_the_level_is_that_of_the_matrix(awkward: GapMatrix):
+    """Claim: Markdown, LaTeX and the legend say the level of the matrix."""
+    other = replace(awkward, level=0.9)
+    assert "mean ± 90% half-width" in to_markdown(other)
+    assert r"half-width of the 90\% interval" in to_latex(other)
+    assert "90% confidence" in other.summary()
+
+
 def test_a_matrix_is_no_figure(awkward: GapMatrix, tmp_path: Path):
     """Claim: a form that a matrix does not have is refused with those it has."""
     with pytest.raises(InputError, match=r"one of \.parquet, \.csv, \.md, \.tex, \.html$"):
@@ -330,6 +370,7 @@ def test_command_refuses_before_any_work(tmp_path: Path):
     """Claim: an unknown metric and a form that a matrix does not have raise at once."""
     for arguments, message in (
         (("--metric", "latency"), "unknown metric"),
+        (("--metric", "goodput_requests_per_s"), "needs an objective"),
         (("--matrix", "--output", "x.png"), "end in"),
     ):
         done = run(*arguments)

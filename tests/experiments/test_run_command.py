@@ -47,7 +47,7 @@ def drawn(tmp_path_factory):
 def test_an_interrupted_run_says_how_to_go_on_and_goes_on(tmp_path):
     """Claim: SIGINT gives exit 130 and one line with the command; that command computes only what is missing."""
     spec(tmp_path, requests=2_000, replications=12)
-    words = ["run", "spec.toml", "--out", "out dir", "--workers", "2"]
+    words = ["run", "spec.toml", "--out", "out dir", "--workers", "2", "--retry-failed"]
     process = subprocess.Popen(
         [ORSCHED, *words],
         cwd=tmp_path,
@@ -63,7 +63,8 @@ def test_an_interrupted_run_says_how_to_go_on_and_goes_on(tmp_path):
     assert err.count("\n") == 1, err
     assert err.startswith("interrupted: ")
     assert err.rstrip().endswith(
-        "of 36 tasks are finished and kept; go on with: orsched run spec.toml --out 'out dir' --workers 2"
+        "of 36 tasks are finished and kept; "
+        "go on with: orsched run spec.toml --out 'out dir' --workers 2 --retry-failed"
     )
     kept = len(list((tmp_path / "out dir" / "parts").glob("*.parquet")))
     assert 2 <= kept < 36
@@ -98,10 +99,22 @@ def test_a_precision_replicates_until_it_is_reached(tmp_path):
     done = orsched("run", "spec.toml", "--out", "out", "--precision", "0.5", "--workers", "1", folder=tmp_path)
     assert done.returncode == 0
     assert "as precise as asked after" in done.stdout
-    (tmp_path / "spec.toml").write_text((tmp_path / "spec.toml").read_text() + "[precision]\nrelative=0.5\nmost=10\n")
+    (tmp_path / "spec.toml").write_text(
+        f"{(tmp_path / 'spec.toml').read_text()}[precision]\nrelative=0.5\nleast=10\nmost=10\n"
+    )
     done = orsched("run", "spec.toml", "--out", "more", "--precision", "0.0001", "--workers", "1", folder=tmp_path)
     assert done.returncode == 1
     assert "not as precise as asked after 10 replications" in done.stdout
+
+
+def test_what_cannot_be_run_names_the_specification(tmp_path):
+    """Claim: an error that shows when tasks are made begins with the file of the specification."""
+    (tmp_path / "spec.toml").write_text(SPEC.format(requests=40, replications=2).replace("azure-conv", "trace.csv"))
+    (tmp_path / "trace.csv").write_text("nonsense\n1\n")
+    done = orsched("run", "spec.toml", "--out", "out", folder=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: spec.toml: ")
+    assert done.stderr.count("spec.toml") == 1
 
 
 def test_failures_are_shown_with_their_tracebacks(drawn):

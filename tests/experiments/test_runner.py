@@ -169,6 +169,47 @@ def test_a_policy_of_ones_own_runs_on_two_workers():
     assert latency[0] > latency[1]
 
 
+def test_two_policies_of_one_name_are_refused():
+    """Claim: no outcome takes another's place."""
+    experiment = small(requests=20)
+    source = workload_source("reference")
+    built = policies.build("orca", source.whole(), REFERENCE)
+    twins = (built, dataclasses.replace(policies.build("sarathi", source.whole(), REFERENCE), name="orca"))
+    with pytest.raises(InputError, match="two policies are called 'orca'"):
+        experiments.replication.replicate(experiment, source, experiments.replication.Task(0.5, 0, twins))
+
+
+def test_a_recipe_that_is_not_what_it_says_is_refused(monkeypatch: pytest.MonkeyPatch):
+    """Claim: a policy of another name or information, no policy, and a recipe that fails: an error that says whose."""
+    other = policies.get_recipe("orca").build
+    knowing = dataclasses.replace(policies.get_recipe("srpt"), name="acme").build
+
+    def failing(workload: Workload, fleet: Fleet) -> Policy:
+        raise ZeroDivisionError("line\nline")
+
+    def informed(workload: Workload, fleet: Fleet) -> Policy:
+        return dataclasses.replace(knowing(workload, fleet), name="acme")
+
+    monkeypatch.setattr(policies, "origin", lambda name: "acme 1.2")
+    for build, message in (
+        (other, "of acme 1.2 builds a policy of another name, 'orca'"),
+        (informed, "announced with information 'none', but the policy that it builds has 'oracle'"),
+        (lambda workload, fleet: 5, "of type int: must be a Policy"),
+        (failing, "cannot be built: ZeroDivisionError: line line"),
+    ):
+        recipe = policies.Recipe("acme", "", Information.NONE, build)
+        monkeypatch.setattr(policies, "get_recipe", lambda name, recipe=recipe: recipe)
+        with pytest.raises(InputError, match=message):
+            run_experiment(small(policies=("acme",), requests=20))
+
+
+@pytest.mark.parametrize("name", ["", " ", "a\n| x", "\x1b[31m"])
+def test_names_that_tables_cannot_show_are_refused(name: str):
+    """Claim: a policy's name is not empty and holds no control characters."""
+    with pytest.raises(InputError, match="control characters"):
+        Policy(name, lambda view: DECODE_ALL)
+
+
 def test_fleets_are_routed():
     """A fleet of several joins the shortest queue unless told otherwise; routers are found by name."""
     fleet = Fleet.identical(hardware("reference"), 3)

@@ -147,6 +147,10 @@ def test_stop_rule():
         lambda: StopRule(relative_half_width=math.nan),
         lambda: StopRule(least=1),
         lambda: StopRule(least=5, most=4),
+        lambda: StopRule(least=2.5),
+        lambda: StopRule(most=math.inf),
+        lambda: estimate([1e200, 2e200, 3e200]),
+        lambda: estimate([1.7e308, 1.7e308]),
     ],
 )
 def test_bad_input_gives_no_number(call):

@@ -16,6 +16,8 @@ def test_the_first_request_that_cannot_fit_is_named():
     require_fit(Workload.of([0.0], [39_990], [11]), Fleet.identical(REFERENCE))
     with pytest.raises(InputError, match=r"request 1 of 'mixed' \(prompt 40000, output 2\) ends with 40001"):
         require_fit(WORKLOAD, Fleet.identical(REFERENCE))
+    with pytest.raises(InputError, match="no policy completes it; drop such requests in the file or use hardware"):
+        require_fit(WORKLOAD, Fleet.identical(REFERENCE), "drop such requests in the file")
 
 
 def test_dropping_keeps_the_others_and_says_how_many_went():

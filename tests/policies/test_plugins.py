@@ -44,6 +44,24 @@ def factory():
 FIXED = Policy("acme-shortest", ShortestPrompt(), order=prompt_length)
 TUNED = Recipe("acme-tuned", "acme's own, tuned on the workload", Information.NONE, tuned)
 NUMBER = 3
+
+
+def oracle(workload, fleet):
+    return Policy("acme-informed", vllm_v1().batch, information=Information.ORACLE)
+
+
+def nothing(workload, fleet):
+    return workload
+
+
+def failing(workload, fleet):
+    raise KeyError("two\\nlines")
+
+
+THIEF = Recipe("acme-thief", "bears a built-in name", Information.NONE, lambda workload, fleet: vllm_v1())
+INFORMED = Recipe("acme-informed", "knows more than it says", Information.NONE, oracle)
+NOTHING = Recipe("acme-nothing", "builds no policy", Information.NONE, nothing)
+FAILING = Recipe("acme-failing", "fails", Information.NONE, failing)
 '''
 GOOD = {"acme-shortest": "acme_policies:factory", "acme-tuned": "acme_policies:TUNED"}
 BROKEN = {
@@ -53,6 +71,8 @@ BROKEN = {
     "acme-misnamed": "acme_policies:TUNED",
     "vllm-v1": "acme_policies:TUNED",
 }
+
+UNTRUE = {f"acme-{name}": f"acme_policies:{name.upper()}" for name in ("thief", "informed", "nothing", "failing")}
 
 
 def installed(folder: Path, distribution: str, entries: dict[str, str], modules: dict[str, str]) -> Path:
@@ -100,7 +120,7 @@ def site(tmp_path_factory):
 def broken(tmp_path_factory):
     folder = tmp_path_factory.mktemp("broken")
     modules = {"acme_policies": MODULE, "acme_broken": "raise RuntimeError('acme was here')"}
-    installed(folder, "acme-policies", {**GOOD, **BROKEN}, modules)
+    installed(folder, "acme-policies", {**GOOD, **BROKEN, **UNTRUE}, modules)
     return installed(folder, "rival-policies", {"acme-tuned": "rival:TUNED"}, {"rival": "TUNED = 1"})
 
 
@@ -186,6 +206,23 @@ def test_a_broken_plugin_is_an_error_when_it_is_asked_for(broken, name, message)
     said = run(broken, ORSCHED, "evaluate", "--policy", name, *options, code=2)
     assert message in said
     assert "Traceback" not in said
+    assert len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("acme-thief", "of acme-policies 1.2 builds a policy of another name, 'vllm-v1'"),
+        ("acme-informed", "is announced with information 'none', but the policy that it builds has 'oracle'"),
+        ("acme-nothing", "of type Workload: must be a Policy"),
+        ("acme-failing", "of acme-policies 1.2 cannot be built: KeyError: 'two"),
+    ],
+)
+def test_a_recipe_that_does_not_build_what_it_announces_is_refused(broken, name, message):
+    """Claim: no other policy's numbers are shown under a name: one line says whose recipe it is and what is wrong."""
+    options = ("--workload", "reference", "--hardware", "reference", "--requests", "60", "--replications", "2")
+    said = run(broken, ORSCHED, "gap-table", "--policy", f"vllm-v1,{name}", *options, code=2)
+    assert message in said
     assert len(said.splitlines()) == 1
 
 

@@ -3,9 +3,10 @@
 import os
 import threading
 import time
+from dataclasses import dataclass
 
 import pytest
-from drawing import NAMES, Drawing, Wanted
+from drawing import NAMES, Draw, Drawing, Wanted
 from drawn_runs import computations, exported
 
 from experiments.execution.backend import InProcess, Processes, on_this_machine
@@ -13,6 +14,7 @@ from experiments.execution.opening import open_for
 from experiments.execution.run import execute
 from experiments.findings import open_results
 from experiments.results.compaction import compact
+from experiments.results.folder import ResultsFolder
 from experiments.results.parts import encode
 from experiments.results.plan import Plan
 from experiments.tasks import code_version
@@ -76,6 +78,81 @@ def test_failures_are_recorded_and_retried_on_request_only(tmp_path):
     assert exported(tmp_path / "out") == exported(tmp_path / "sound")
 
 
+@pytest.mark.parametrize("damage", ["", '{"task'])
+def test_a_damaged_record_of_a_failure_is_no_success(tmp_path, damage):
+    """Claim: the task is tried again and counted as failed once more; nothing calls it finished."""
+    spec = Drawing(log=str(tmp_path / "log"), needs=str(tmp_path / "key"), failing=(("a", 1),))
+    first = run(spec, tmp_path / "out")
+    assert (first.total, first.finished, len(first.failures)) == (24, 22, 2)
+    victim = first.failures[0].task
+    open_results(tmp_path / "out").folder.failed.path(victim).write_text(damage)
+    assert victim in {failure.task for failure in open_results(tmp_path / "out").failures()}
+    again = run(spec, tmp_path / "out")
+    assert (again.finished, again.failures[0].task, again.failures[0].attempts) == (22, victim, 1)
+    assert victim in again.damaged[0]
+    assert computations(spec.log)[victim] == 2
+
+
+@dataclass(frozen=True)
+class Raising(Draw):
+    """A task that raises what it is told to."""
+
+    raised: str = ""
+
+    def compute(self):
+        raise {
+            "exit": SystemExit(3),
+            "lines": ValueError("first\n\nsecond"),
+            "bare": KeyError(),
+            "syntax": SyntaxError("no", ("a.py", 1, 2, "x y")),
+            "long": ValueError("x" * 3_000_000),
+        }[self.raised]
+
+
+@pytest.mark.parametrize(
+    ("raised", "error"),
+    [
+        ("exit", "SystemExit: 3"),
+        ("lines", "ValueError: first"),
+        ("bare", "KeyError"),
+        ("syntax", "SyntaxError: no"),
+        ("long", "ValueError: xxx"),
+    ],
+)
+def test_whatever_a_task_raises_is_recorded_in_one_line(tmp_path, raised, error):
+    """Claim: also an exit of Python ends its task only; the summary is the type and the first line of the message."""
+    (found,) = InProcess().attempts([Raising("a", 0.5, 0, raised=raised)], code_version())
+    assert found.part is None
+    assert found.error.startswith(error)
+    failure = ResultsFolder.create(tmp_path).failed.write(found.task, "a", found.error, found.traceback)
+    assert failure.error.startswith(error)
+    assert len(failure.error) <= 2_000
+    assert "compute" in failure.traceback
+
+
+def test_a_run_whose_folder_was_extended_meanwhile_stops_and_mixes_nothing(tmp_path):
+    """Claim: the plan of the first experiment never comes to stand beside the specification of the second."""
+    mine, other, out = Drawing(2), Drawing(3), tmp_path / "out"
+    folder = open_for(mine, out)
+    open_for(other, out, extend=True)
+    with pytest.raises(InputError, match="another experiment here meanwhile"):
+        execute(mine, folder, backend=InProcess())
+    assert run(other, out).finished == 18
+    with pytest.raises(InputError, match="another experiment here meanwhile"):
+        execute(mine, folder, backend=InProcess())
+    assert (folder.plan().spec, folder.specified()) == (other.key, other.to_toml())
+
+
+def test_an_earlier_specification_whose_plan_is_lost_has_a_name(tmp_path):
+    """Claim: what an extension puts away is found under a name of its own also where the plan is gone."""
+    run(Drawing(2), tmp_path / "out")
+    (tmp_path / "out" / "plan.parquet").unlink()
+    run(Drawing(3), tmp_path / "out", extend=True)
+    (earlier,) = (tmp_path / "out" / "earlier").iterdir()
+    assert len(earlier.stem) == 12
+    assert earlier.read_text() == Drawing(2).to_toml()
+
+
 @pytest.mark.parametrize("where", ["parts", "segments"])
 @pytest.mark.parametrize("how", ["truncated", "changed"])
 def test_a_damaged_file_is_named_and_its_tasks_computed_again(tmp_path, where, how):
@@ -125,7 +202,7 @@ def test_results_of_another_version_of_the_code_are_neither_used_nor_lost(tmp_pa
     """Claim: other code is refused with both versions named; what is there can be read; --extend computes anew."""
     old, spec = Drawing(code="f" * 24), Drawing()
     folder = open_for(old, tmp_path / "out")
-    folder.write_plan(Plan.of(old.key, old.code, [(task.id, task.place) for task in old.tasks()]))
+    folder.write_plan(Plan.of(old.key, old.code, [(task.id, task.place) for task in old.tasks()]), old.to_toml())
     for task in old.tasks():
         folder.parts.write(task.id, encode(task.compute()))
     before = exported(tmp_path / "out")

@@ -1,6 +1,8 @@
 """The environment orsched/Serve-v0: gymnasium's contract, the same runs, honest rewards, no thread left behind."""
 
+import copy
 import gc
+import pickle
 import subprocess
 import sys
 import threading
@@ -13,7 +15,7 @@ from gymnasium.utils.env_checker import check_env
 
 import fluid
 from experiments.experiment import Experiment
-from experiments.learning import ENVIRONMENT, ServeEnv, register_environments
+from experiments.learning import ENVIRONMENT, Latency, ServeEnv, register_environments
 from experiments.replication import Task, replicate
 from experiments.source import source_for
 from experiments.streams import Stream, generator, seed_sequence
@@ -23,7 +25,9 @@ from orsched.engine.plan import IDLE
 from orsched.errors import InputError, PlanError
 from orsched.metrics import METRICS
 from orsched.objectives import Objectives
+from orsched.request import RequestClass
 from orsched.scoring import mean_tpot
+from orsched.workloads import Workload
 from policies import build, get_router
 from policies.learned import MENU, Observer, Rule, learned_policy
 
@@ -145,6 +149,19 @@ def test_goodput_counts_who_kept_the_objective(instances, kv_tokens, choose):
     assert sum(rewards) == kept.sum() == round(info["run"]["slo_attainment"] * 300)
     done = [int((kept & (run.completion_s <= t * (1 + 1e-12))).sum()) for t in times[:-1]]
     np.testing.assert_array_equal(np.cumsum(rewards)[:-1], done[1:])
+
+
+@pytest.mark.parametrize("tokens", [1, 2])
+def test_goodput_counts_requests_that_emit_one_token(tokens):
+    """Claim: those that come and leave between two looks are earned when they leave, not at the end."""
+    slo = SLO(100.0, 100.0)
+    arrival_s = np.random.default_rng(0).exponential(0.5, 40).cumsum()
+    path = Workload.of(arrival_s, np.full(40, 200), np.full(40, tokens), classes=(RequestClass("all", slo),))
+    env = ServeEnv(path, requests=40, reward="goodput", load=0.5)
+    rewards, times, _ = play(env, lambda o, m: 9, seed=0)
+    done = [int((env.run.completion_s <= t * (1 + 1e-12)).sum()) for t in times[:-1]]
+    np.testing.assert_array_equal(np.cumsum(rewards)[:-1], done[1:])
+    assert sum(rewards) == 40
 
 
 def test_episodes_are_reproducible_and_go_on():
@@ -302,6 +319,14 @@ def test_without_gymnasium_the_message_names_the_extra():
         ({"menu": ()}, "at least one"),
         ({"render_mode": "human"}, "'ansi'"),
         ({"instances": 0}, "instances|size"),
+        ({"workload": 5}, "workload = 5"),
+        ({"load": "x"}, "load 'x'"),
+        ({"menu": 5}, "sequence of rules"),
+        ({"menu": ("sarathi",)}, "sequence of rules"),
+        ({"information": ["none"]}, "none, oracle"),
+        ({"reward": 5}, "reward = 5"),
+        ({"slo": 5}, "slo = 5"),
+        ({"bounds": "x"}, "bounds = 'x'"),
     ],
 )
 def test_bad_settings_are_refused(options, message):
@@ -319,8 +344,43 @@ def test_bad_actions_and_options_are_refused():
     for action in (10, -1, 1.5, None):
         with pytest.raises(InputError, match="from 0 to 9"):
             env.step(action)
-    for options in ({"replication": -1}, {"repetition": 1}, {"replication": 0.5}):
-        with pytest.raises(InputError, match="replication"):
+    for options in ({"replication": -1}, {"repetition": 1}, {"replication": 0.5}, 5, []):
+        with pytest.raises(InputError, match="options = "):
             env.reset(options=options)
+        with pytest.raises(InputError, match="options = "):
+            env.reset(seed=7, options=options)
     env.step(np.int64(4))
+    env.close()
+
+
+def test_a_refused_reset_changes_nothing():
+    """Claim: after a reset that is refused, the next one goes on as if it had not been asked for."""
+    env, other = ServeEnv(requests=20), ServeEnv(requests=20)
+    env.reset(seed=1)
+    with pytest.raises(InputError, match="options = "):
+        env.reset(seed=7, options={"repetition": 1})
+    other.reset(seed=1)
+    assert play(env, mixed)[0] == play(other, mixed)[0]
+
+
+def test_a_reward_that_is_no_number_is_refused():
+    """Claim: an own reward that counts NaN ends the episode with a message."""
+
+    class Nothing(Latency):
+        def so_far(self, now_s):
+            return float("nan") if now_s > 0 else 0.0
+
+    env = ServeEnv(requests=20, reward=Nothing)
+    with pytest.raises(InputError, match="return of nan"):
+        play(env, mixed, seed=0)
+
+
+def test_a_live_environment_is_not_copied():
+    """Claim: copies and pickles are refused with the reason from the first reset on, and work before it."""
+    env = ServeEnv(requests=20)
+    assert copy.deepcopy(env).rule_names == pickle.loads(pickle.dumps(env)).rule_names
+    env.reset(seed=0)
+    for make in (copy.copy, copy.deepcopy, pickle.dumps):
+        with pytest.raises(InputError, match="cannot be copied"):
+            make(env)
     env.close()

@@ -22,7 +22,9 @@ PLACE = Place("serve", "numbers", "none", "a", None, "load", 0.5, 0, 0, 50)
 
 
 def planned(folder):
-    folder.write_plan(Plan.of("spec", "code", ((name, PLACE._replace(replication=i)) for i, name in enumerate(NAMES))))
+    folder.specification.write_text("")
+    places = ((name, PLACE._replace(replication=i)) for i, name in enumerate(NAMES))
+    folder.write_plan(Plan.of("spec", "code", places), "")
     return folder
 
 

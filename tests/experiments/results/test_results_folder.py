@@ -5,16 +5,19 @@ import os
 import threading
 import time
 
+import pyarrow as pa
 import pytest
 from drawing import Drawing
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from experiments.results.compaction import LEFTOVER_S, compact, set_damaged_aside
+from experiments.results.failures import MOST_LINE, MOST_TRACEBACK, UNREADABLE
 from experiments.results.folder import ResultsFolder
 from experiments.results.marker import FORMAT
 from experiments.results.parts import encode
 from experiments.results.plan import Plan
+from experiments.results.sealed import sealed
 from orsched.errors import InputError
 
 TASKS = Drawing(first_replications=5).tasks()
@@ -110,14 +113,16 @@ def test_a_damaged_part_is_set_aside_by_compaction(tmp_path):
 def test_what_killed_processes_left_behind_is_removed_when_it_is_old(tmp_path):
     """Claim: a half-written file is no result, stays while it may be written, and goes later."""
     folder = filled(tmp_path)
-    new, old = (folder.path / "parts" / f".{name}.parquet.x.part" for name in ("new", "old"))
-    for path in (new, old):
+    places = [folder.path, *(folder.path / name for name in ("parts", "segments", "failures"))]
+    new, old = ([place / f".{name}.parquet.x.part" for place in places] for name in ("new", "old"))
+    for path in (*new, *old):
         path.write_bytes(b"PAR1")
     long_ago = time.time() - LEFTOVER_S - 10
-    os.utime(old, (long_ago, long_ago))
+    for path in old:
+        os.utime(path, (long_ago, long_ago))
     compact(folder)
-    assert new.exists()
-    assert not old.exists()
+    assert all(path.exists() for path in new)
+    assert not any(path.exists() for path in old)
     assert folder.finished() == set(PARTS)
 
 
@@ -182,30 +187,105 @@ def test_an_empty_folder_becomes_a_results_folder(tmp_path):
 
 
 def test_a_failure_is_kept_counted_and_forgotten(tmp_path):
-    """Claim: traceback, last line and number of attempts are read back; a damaged file is no failure."""
+    """Claim: traceback, error and number of attempts are read back; a damaged record is a failure until set aside."""
     folder = ResultsFolder.create(tmp_path)
     task = next(iter(PARTS))
-    folder.failed.write(task, "a at 0.5", "Traceback ...\nValueError: no\n")
-    again = folder.failed.write(task, "a at 0.5", "Traceback ...\nValueError: still no\n")
+    folder.failed.write(task, "a at 0.5", "ValueError: no", "Traceback ...\nValueError: no\n")
+    again = folder.failed.write(task, "a at 0.5", "ValueError: still no", "Traceback ...\nValueError: still no\n")
     assert (again.attempts, again.error) == (2, "ValueError: still no")
     assert folder.failures() == [again]
-    (folder.path / "failures" / f"{task}.json").write_text('{"task": 1}')
+    for text in ('{"task": 1}', '{"ta', ""):
+        folder.failed.path(task).write_text(text)
+        (damaged,) = folder.failures()
+        assert (damaged.task, damaged.error) == (task, UNREADABLE)
+    (message,) = set_damaged_aside(folder)
+    assert task in message
     assert folder.failures() == []
+    assert folder.failed.names() == set()
+    folder.failed.write(task, "a at 0.5", "ValueError: no", "")
     folder.failed.remove(task)
     folder.failed.remove(task)
     assert folder.failed.names() == set()
 
 
-def test_a_plan_is_read_back_and_a_shorter_one_does_not_replace_it(tmp_path):
-    """Claim: a runner in an earlier round leaves the longer plan of a later one in place; another plan replaces it."""
+@pytest.mark.parametrize("character", ["x", "\x00", "é", "\ud800", "\n"])
+def test_a_failure_of_any_size_is_read_back(tmp_path, character):
+    """Claim: a message of millions of characters, of whatever kind, is cut to one line and still a failure."""
     folder = ResultsFolder.create(tmp_path)
+    task, text = next(iter(PARTS)), f"ValueError: {character * 3_000_000}"
+    written = folder.failed.write(task, text, text, f"Traceback\n{text}\n" * 3)
+    (found,) = folder.failures()
+    assert found.error.startswith("ValueError:")
+    assert len(found.error) <= MOST_LINE
+    assert len(found.traceback) <= MOST_TRACEBACK
+    assert (found.task, found.attempts) == (written.task, 1)
+    assert folder.failed.write(task, text, text, text).attempts == 2
+
+
+def test_what_is_no_plain_file_neither_counts_nor_hangs(tmp_path):
+    """Claim: pipes, folders and links to nothing under names of tasks are no results, are set aside, and never read."""
+    folder = ResultsFolder.create(tmp_path)
+    pipe, below, link, record = list(PARTS)[:4]
+    for _ in range(2):
+        os.mkfifo(folder.parts.path(pipe))
+        (folder.parts.path(below) / "inner").mkdir(parents=True)
+        folder.parts.path(link).symlink_to("nowhere")
+        os.mkfifo(folder.failed.path(record))
+        (folder.path / "segments" / f"{pipe}.parquet").symlink_to("nowhere")
+        assert folder.finished() == set()
+        assert folder.failures() == []
+        assert len(folder.rows().table) == 0
+        assert compact(folder) == ()
+        assert len(set_damaged_aside(folder)) == 5
+        assert list((folder.path / "parts").iterdir()) == list((folder.path / "failures").iterdir()) == []
+    os.mkfifo(folder.path / "plan.parquet")
+    with pytest.raises(InputError, match="no plain file"):
+        folder.plan()
+    (folder.path / "format.json").unlink()
+    os.mkfifo(folder.path / "format.json")
+    with pytest.raises(InputError, match="no plain file"):
+        ResultsFolder.open(folder.path)
+
+
+@pytest.mark.parametrize("how", ["column missing", "other type", "empty value", "other kind"])
+def test_a_sound_file_of_another_schema_is_set_aside(tmp_path, how):
+    """Claim: a segment with a right digest that is not of this format is damaged too: its tasks are run anew."""
+    folder = filled(tmp_path)
+    compact(folder)
+    (segment,) = folder.segments.paths()
+    table = folder.segments.read(segment)
+    at = table.schema.get_field_index
+    text = pa.array(["x"] * len(table))
+    table = {
+        "column missing": lambda: table.drop_columns(["wall_s"]),
+        "other type": lambda: table.set_column(at("wall_s"), "wall_s", text),
+        "empty value": lambda: table.set_column(at("reason"), "reason", pa.nulls(len(table), pa.string())),
+        "other kind": lambda: table.set_column(at("kind"), "kind", text),
+    }[how]()
+    segment.write_bytes(sealed(table, "zstd"))
+    (message,) = set_damaged_aside(folder)
+    assert segment.name in message
+    assert folder.finished() == set()
+
+
+def test_a_plan_is_read_back_and_a_shorter_one_does_not_replace_it(tmp_path):
+    """Claim: a runner in an earlier round leaves the longer plan in place; that of another experiment is refused."""
+    folder = ResultsFolder.create(tmp_path)
+    folder.specification.write_text("mine")
     places = [(task.id, task.place) for task in TASKS]
     longer, shorter = Plan.of("spec", "code", places), Plan.of("spec", "code", places[:6])
     other = Plan.of("other", "code", places[:6])
-    for plan, expected in ((shorter, shorter), (longer, longer), (shorter, longer), (other, other)):
-        folder.write_plan(plan)
+    with pytest.raises(InputError, match="another experiment here meanwhile"):
+        folder.write_plan(shorter, "of another")
+    with pytest.raises(InputError, match="has no plan"):
+        folder.plan()
+    for plan, expected in ((shorter, shorter), (longer, longer), (shorter, longer)):
+        folder.write_plan(plan, "mine")
         found = folder.plan()
         assert (found.spec, found.places()) == (expected.spec, expected.places())
+    with pytest.raises(InputError, match="another experiment here meanwhile"):
+        folder.write_plan(other, "mine")
+    assert folder.plan().spec == "spec"
 
 
 def test_a_lost_or_damaged_plan_is_said(tmp_path):

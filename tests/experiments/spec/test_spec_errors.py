@@ -56,6 +56,15 @@ BAD = {
     "load without scales": (text(load="0.5"), "load = 0.5: goes with scales only"),
     "scales without load": (text(loads=None, scales="[1, 4]"), "load: missing"),
     "load twice": (text(loads="[0.5, 0.5]"), "loads.1 = 0.5: given twice"),
+    "loads that print alike": (text(loads="[0.5, 0.5000000001]"), "loads.1 = 0.5000000001: tables print it like 0.5"),
+    "names that print alike": (
+        text(policies='["sjf", {name="vllm-v1", label="sjf "}]'),
+        "policies.1 = 'sjf ': tables print it like 'sjf'",
+    ),
+    "label that turns the line around": (
+        text(policies='[{name="sjf", label="a\\u202eb"}]'),
+        r"policies.0.label = .*control characters",
+    ),
     "load 0": (text(loads="[0]"), "loads.0 = 0: .*greater than or equal to"),
     "word for a load": (text(loads='["a"]'), "loads.0 = a: .*valid number"),
     "no number": (text(loads="[nan]"), "loads.0 = nan: .*finite"),
@@ -105,7 +114,7 @@ def test_bad_input_is_refused_in_one_line(given, said):
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        (text(workloads='["mooncake-synthetic"]'), "workloads.0 on fleets.0: .*drop_oversized"),
+        (text(workloads='["mooncake-synthetic"]'), "workloads.0 on fleets.0: .*drop_oversized = true"),
         (at('hardware="reference", kv_memory=0.001'), "workloads.0 on fleets.0: .*KV tokens"),
         (text(policies='["sjf"]', predictors='["noise:x"]'), "predictors.0: .*'x' is not a number"),
         (text(policies='["sjf"]', predictors='["noise"]'), "predictors.0: .*needs a number"),

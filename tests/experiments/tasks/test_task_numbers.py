@@ -136,17 +136,30 @@ def test_rows_follow_the_schema():
 
 
 def test_rates_and_scales_are_what_they_say():
-    """Claim: a rate is that of the path, a load that of the path on the fleet, a scale a longer path at one load."""
+    """Claim: a rate is that of the path, its load that of the law at that rate, a scale a longer path at one load."""
     spec = {"workloads": ["reference"], "fleets": ["reference"], "policies": ["vllm-v1"], "requests": 80}
     fleet = Fleet.single(hardware("reference"))
     (rate,) = [t for t in ExperimentSpec(**spec, rates_per_s=[3], replications=1).tasks() if t.kind == "serve"]
     assert rate.scene().workload.rate_per_s == pytest.approx(3, rel=1e-12)
-    assert rate.compute()["load"] == pytest.approx(rate.scene().workload.load_on(fleet), rel=1e-12)
+    law = workload_source("reference").whole().at_rate(3.0).load_on(fleet)
+    assert rate.compute()["load"] == pytest.approx(law, rel=1e-12)
     scaled = ExperimentSpec(**spec, scales=[1, 4], load=0.7, replications=1, bounds="none").tasks()
     for task, requests in zip(scaled, (80, 320), strict=True):
         row, path = task.compute(), task.scene().workload
         assert (row["axis"], row["requests"], len(path), row["load"]) == ("scale", requests, requests, 0.7)
         assert path.load_on(fleet) == pytest.approx(0.7, rel=1e-9)
+
+
+def test_the_load_of_a_rate_is_the_same_for_all_paths():
+    """Claim: rows of runs and of bounds at a rate carry one load, that of the whole workload."""
+    spec = {"workloads": ["azure-conv"], "fleets": ["llama2-7b/a100-80g"], "policies": ["vllm-v1"], "requests": 60}
+    tasks = ExperimentSpec(**spec, rates_per_s=[4.7], replications=2, seeds=[0, 1], bounds="fast").tasks()
+    fleet = Fleet.single(hardware("llama2-7b/a100-80g"))
+    law = workload_source("azure-conv").whole().at_rate(4.7).load_on(fleet)
+    assert {task.compute()["load"] for task in tasks} == {law}
+    drawn = {task.scene().workload.load_on(fleet) for task in tasks if task.kind == "serve"}
+    assert len(drawn) == 4
+    assert law not in drawn
 
 
 def test_renewal_arrivals_keep_the_requests():

@@ -53,6 +53,23 @@ def test_the_interval_is_that_of_batch_means():
     assert batched(series, 10).estimate == estimate(batch_means(series, 10))
 
 
+def test_constants_are_not_judged_by_their_rounding():
+    """Claim: equal values whose mean is rounded are refused, alone and as batch means."""
+    for tenths in range(1, 100):
+        for call in (lambda v: von_neumann([v] * 20), lambda v: batched([v] * 1000, 20)):
+            with pytest.raises(InputError, match="equal values"):
+                call(tenths / 10)
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e-30, 1e100])
+def test_the_ratio_has_no_unit(scale):
+    """Claim: values of any size give the same ratio; those too large to have a spread are refused."""
+    values = np.array([1.0, 2.0, 4.0, 1.0, 3.0, 2.0, 2.0, 1.0])
+    assert von_neumann(values * scale).ratio == pytest.approx(von_neumann(values).ratio)
+    with pytest.raises(InputError, match="too large"):
+        von_neumann(values * 1e200)
+
+
 @pytest.mark.parametrize(
     "call", [lambda: von_neumann(np.arange(7.0)), lambda: von_neumann(np.ones(20)), lambda: batched(np.arange(5.0), 20)]
 )

@@ -147,3 +147,7 @@ def test_unknown_names_and_levels():
         _ = found["c"]
     with pytest.raises(InputError, match="confidence level"):
         rank({"a": [1.0, 2.0]}, level=1.0)
+    with pytest.raises(InputError, match="no limit is finite"):
+        rank({"a": [1.0, 2.0, 3.0], "b": [1.0, 2.0, 3.1], "c": [1.0, 2.0, 3.0]}, level=1 - 1e-16)
+    with pytest.raises(InputError, match="'lower' or 'higher'"):
+        rank({"a": [1.0, 2.0], "b": [2.0, 4.0]}, better="up")

@@ -41,6 +41,7 @@ def test_each_replication_is_asked_for_once_in_order():
         (Estimate(10.0, 9.0, 10), 100),
         (Estimate(10.0, None, 1), 100),
         (Estimate(0.0, 1.0, 20), 100),
+        (Estimate(1e-200, 1.0, 20), 100),
     ],
 )
 def test_forecast(current, expected):

@@ -50,6 +50,20 @@ def test_odd_lengths_and_one_path():
     assert "undecided" in found.reason
 
 
+def test_rounding_is_no_trend():
+    """Claim: halves that hold the same numbers in another order do not differ."""
+    numbers = np.arange(1, 21) / 10
+    for second in (numbers[::-1], np.random.default_rng(0).permutation(numbers)):
+        found = halves([np.concatenate([numbers, second])] * 5)
+        assert (found.steady, found.change.mean) == (True, 0.0)
+
+
+def test_small_values_behind_a_large_one_are_kept():
+    """Claim: the average does not cancel."""
+    found = welch([np.concatenate([[1e17], np.ones(99)])], 2)
+    assert (found[3:] == 1.0).all()
+
+
 @pytest.mark.parametrize(
     "call",
     [
@@ -57,6 +71,8 @@ def test_odd_lengths_and_one_path():
         lambda: welch([[]], 0),
         lambda: welch([np.arange(8.0)], 3),
         lambda: welch([np.arange(8.0)], -1),
+        lambda: welch([np.arange(99.0)], 2.5),
+        lambda: welch([np.full(9, 1.7e308)] * 2, 0),
         lambda: welch([np.array([1.0, np.nan])], 0),
         lambda: halves([np.arange(19.0)] * 2),
         lambda: halves([np.arange(40.0)] * 2, skip=21),

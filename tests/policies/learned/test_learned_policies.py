@@ -11,6 +11,7 @@ from laws import assert_exact
 
 from orsched import Chunk, Fleet, Hardware, Information, Plan, Policy, simulate
 from orsched.errors import InformationError, InputError
+from orsched.workloads import Workload
 from policies import build, build_predictor, get_router
 from policies.learned import MENU, Choosing, Observer, Rule, learned_policy
 from policies.learned.choosing import nearest
@@ -252,6 +253,32 @@ def hold(view):
     return Plan((Chunk(head, view.prompt_tokens[head]),))
 
 
+def test_masks_are_read_only():
+    """Claim: whoever chooses cannot allow what is not allowed, nor change the menu afterwards."""
+
+    def cheat(observation, mask):
+        mask[:] = 1
+        return 0
+
+    with pytest.raises(ValueError, match="read-only"):
+        run_once(cheat)
+    menu = [MENU[4]]
+    policy = learned_policy(lambda o, m: 0, menu=menu)
+    menu.clear()
+    assert policy.batch.menu == (MENU[4],)
+
+
+def test_workloads_without_a_longest_context():
+    """Claim: observations exist where the workload names no context, which then counts as one token."""
+    n = 20
+    workload = Workload("w", np.arange(1.0, n + 1), np.full(n, 200), np.full(n, 10), np.zeros(n, int))
+    assert workload.context_tokens == 0
+    fleet = Fleet.single(Hardware("h", AFFINE, 40_000, 64))
+    ours = simulate(workload, fleet, learned_policy(always("chunk-2048")))
+    theirs = simulate(workload, fleet, build("vllm-v1", workload, fleet))
+    np.testing.assert_array_equal(ours.completion_s, theirs.completion_s)
+
+
 def test_menus_of_ones_own():
     """Claim: any batcher can be a rule."""
     workload, fleet = random_workload(6, n=20), Fleet.single(Hardware("h", AFFINE, 40_000, 64))
@@ -269,6 +296,10 @@ def test_menus_of_ones_own():
         (lambda: learned_policy(always("whole"), menu=()), "at least one"),
         (lambda: learned_policy(always("whole"), menu=(MENU[0], MENU[0])), "different names"),
         (lambda: learned_policy(3), "a function of an observation"),
+        (lambda: learned_policy(always("whole"), menu=5), "sequence of rules"),
+        (lambda: learned_policy(always("whole"), menu=("sarathi",)), "sequence of rules"),
+        (lambda: learned_policy(always("whole"), information="none"), "Information.NONE"),
+        (lambda: learned_policy(always("whole"), settings=5), "must be a mapping"),
         (lambda: learned_policy(always("whole"), information=Information.CLASS), "predicted_by"),
         (lambda: Rule("r", "batch"), "a function of the view"),
         (lambda: run_once(lambda o, m: 10), "chose 10: the menu has 10 rules"),
