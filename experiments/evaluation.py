@@ -14,8 +14,8 @@ from experiments.render.plain import row_document
 from experiments.runner import run_experiment
 from orsched.bound import Bound
 from orsched.errors import InputError
-from orsched.estimate import Estimate, estimate
 from orsched.gap_table import GapRow
+from orsched.statistics.estimate import Estimate, estimate
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from orsched.errors import InputError
 from orsched.fleet import Fleet
 from orsched.policy import Policy
 from orsched.request import SLO
-from orsched.warmup import warm_up
+from orsched.statistics.warmup import warm_up
 
 MOST_REQUESTS = 50_000_000
 LEAST_LOAD, MOST_LOAD = 1e-6, 1e6
@@ -44,7 +44,7 @@ class Experiment:
     slo : SLO, optional
         For goodput.
     warm_up : str
-        Rule of `orsched.warmup` for the arrivals left out of the per-request metrics. Gaps always cover the
+        Rule of `orsched.statistics.warmup` for the arrivals left out of the per-request metrics. Gaps always cover the
         whole path, as bounds do.
     drop_oversized : bool
         Leave out the requests of a trace that no instance can hold, with a notice, instead of refusing it.

@@ -13,11 +13,11 @@ from experiments.runner import Results, run_experiment
 from experiments.source import WorkloadLike
 from orsched.bound import Bound, Validity, best_bound
 from orsched.errors import InputError
-from orsched.estimate import Estimate, estimate
 from orsched.fleet import Fleet
 from orsched.gap_table import Gap, GapRow, GapTable
 from orsched.policy import Policy
-from orsched.stability import FEWEST_REQUESTS, Stability
+from orsched.statistics.estimate import Estimate, estimate
+from orsched.statistics.stability import FEWEST_REQUESTS, Stability
 from orsched.workloads import Workload
 
 LOADS = (0.5, 0.7, 0.9, 0.97)

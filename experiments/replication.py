@@ -13,7 +13,7 @@ from experiments.streams import Stream, generator, seed_sequence
 from orsched.bound import Bound
 from orsched.errors import InputError
 from orsched.policy import Policy
-from orsched.stability import Stability
+from orsched.statistics.stability import Stability
 from orsched.workloads.sources import WorkloadSource
 
 

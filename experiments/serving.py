@@ -13,8 +13,8 @@ from orsched.metrics import comparable, measure
 from orsched.policy import Policy
 from orsched.request import SLO
 from orsched.run import Run
-from orsched.stability import Stability, stability
-from orsched.warmup import warm_up
+from orsched.statistics.stability import Stability, stability
+from orsched.statistics.warmup import warm_up
 from orsched.workloads import Workload
 
 
@@ -71,7 +71,7 @@ def serve(
     slo : SLO, optional
         For goodput and attainment.
     warm_up_rule : str
-        Rule of `orsched.warmup`.
+        Rule of `orsched.statistics.warmup`.
     token_gaps : bool
         Measure the percentiles of the gaps between tokens, at the cost of about a tenth more time.
     """

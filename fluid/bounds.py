@@ -22,8 +22,8 @@ from orsched.bound import Bound
 from orsched.fitting import require_fit
 from orsched.fleet import Fleet
 from orsched.objectives import Objectives
-from orsched.quantiles import percentiles
 from orsched.request import SLO
+from orsched.statistics.quantiles import percentiles
 from orsched.work import Floats
 from orsched.workloads import Workload
 
@@ -46,7 +46,7 @@ def bounds(workload: Workload, fleet: Fleet, slo: SLO | Objectives | None = None
     - ``effective_throughput_tokens_per_s``: decode tokens ``sum (o - 1)`` over the makespan, the time from the
       first arrival to the last completion; ``output_throughput_tokens_per_s`` and
       ``throughput_requests_per_s`` count all output tokens and requests instead.
-    - ``latency_p50_s``, ``ttft_p90_s``, ``tpot_p99_s``, ...: quantiles as in `orsched.quantiles`. If every
+    - ``latency_p50_s``, ``ttft_p90_s``, ``tpot_p99_s``, ...: quantiles as in `orsched.statistics.quantiles`. If every
       request's value is at least b_i, the quantile is at least the quantile of the b_i; and where too few
       requests can be done in time d, it exceeds d (`fluid.pathwise.quantiles`).
     - ``slo_attainment``, ``goodput_requests_per_s``: share and rate of requests that meet the objective

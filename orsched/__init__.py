@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from orsched.engine.pool import Pool as Pool
     from orsched.engine.simulation import simulate as simulate
     from orsched.engine.state import State as State
-    from orsched.estimate import Estimate as Estimate
     from orsched.faults import InstanceFault as InstanceFault
     from orsched.faults import LinkFault as LinkFault
     from orsched.faults import StartUpFault as StartUpFault
@@ -57,6 +56,7 @@ if TYPE_CHECKING:
     from orsched.run import Run as Run
     from orsched.run_files import load_run as load_run
     from orsched.run_files import save_run as save_run
+    from orsched.statistics.estimate import Estimate as Estimate
     from orsched.workloads import Workload as Workload
     from orsched.workloads import read_workload as read_workload
     from orsched.workloads import workload as workload
@@ -72,7 +72,7 @@ _HOMES = {
     "DECODE_UNDISTURBED": "orsched.engine.plan",
     "ENTRY": "orsched.engine.pool",
     "EVERY": "orsched.engine.pool",
-    "Estimate": "orsched.estimate",
+    "Estimate": "orsched.statistics.estimate",
     "Fleet": "orsched.fleet",
     "FleetLog": "orsched.fleet_log",
     "Group": "orsched.group",

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from orsched.estimate import Estimate
 from orsched.gap_table import Gap, percent
 from orsched.html_table import html_table
 from orsched.metrics import METRICS
+from orsched.statistics.estimate import Estimate
 
 if TYPE_CHECKING:
     import pandas as pd

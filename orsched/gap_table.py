@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from orsched.bound import Validity
 from orsched.errors import InputError
-from orsched.estimate import Estimate
+from orsched.statistics.estimate import Estimate
 
 if TYPE_CHECKING:
     import pandas as pd

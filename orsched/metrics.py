@@ -11,10 +11,10 @@ import numpy as np
 
 from orsched.errors import InputError
 from orsched.objectives import Objectives
-from orsched.quantiles import PERCENTILES, percentiles
 from orsched.request import SLO
 from orsched.run import Run
 from orsched.scoring import Bools, horizon_s, kept_deadlines, mean_tpot
+from orsched.statistics.quantiles import PERCENTILES, percentiles
 from orsched.work import Floats
 
 Better = Literal["lower", "higher"]

@@ -13,10 +13,10 @@ from experiments.results.folder import ResultsFolder
 from experiments.results.pairing import mappings
 from experiments.results.place import Place
 from orsched.errors import InputError
-from orsched.estimate import estimate
-from orsched.stability import Stability
+from orsched.statistics.estimate import estimate
 from orsched.statistics.sequential import expected_replications
-from orsched.stop_rule import StopRule
+from orsched.statistics.stability import Stability
+from orsched.statistics.stop_rule import StopRule
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,10 @@ import numpy as np
 
 from experiments.fleet.spec_file import ScoringName
 from orsched.objectives import Objectives
-from orsched.quantiles import percentiles
 from orsched.run import Run
 from orsched.scoring import SCORINGS, Bools
-from orsched.warmup import warm_up
+from orsched.statistics.quantiles import percentiles
+from orsched.statistics.warmup import warm_up
 from orsched.workloads import Workload
 
 HOUR_S = 3600.0

@@ -21,9 +21,9 @@ from experiments.render.latex import booktabs
 from experiments.render.markdown import escaped, pipe_table
 from experiments.render.plain import estimate_document, plain
 from orsched.atomic import write_text
-from orsched.estimate import Estimate
 from orsched.fleet_log import FleetLog
 from orsched.link import Link
+from orsched.statistics.estimate import Estimate
 
 FILES = ("summary.json", "table.md", "table.csv", "table.tex", "timeline.svg", "timeline.png")
 """What `write_report` writes."""

@@ -23,7 +23,7 @@ from orsched.fleet import Fleet
 from orsched.group import Role
 from orsched.policy import Policy
 from orsched.request import RequestClass
-from orsched.warmup import warm_up
+from orsched.statistics.warmup import warm_up
 from orsched.workloads import GammaRenewal, Poisson, Workload
 from orsched.workloads.files import FORMATS
 

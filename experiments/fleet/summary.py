@@ -10,7 +10,7 @@ from experiments.fleet.run import FleetResults
 from experiments.fleet.searching import Bracket
 from experiments.fleet.spec import Contender, FleetExperiment
 from experiments.fleet.task import PathResult, Served
-from orsched.estimate import Estimate, estimate, paired_difference
+from orsched.statistics.estimate import Estimate, estimate, paired_difference
 
 Estimates = Mapping[str, Estimate]
 Numbers = Mapping[str, float]

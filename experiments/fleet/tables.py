@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from experiments.fleet.fault_report import described
 from experiments.fleet.outcome import UNITS
 from experiments.fleet.summary import Estimates, FleetRow, FleetSummary
-from orsched.estimate import Estimate
 from orsched.gap_table import percent
+from orsched.statistics.estimate import Estimate
 
 if TYPE_CHECKING:
     import pandas as pd

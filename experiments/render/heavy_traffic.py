@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from experiments.render.figure import MARKERS, OKABE_ITO
 from orsched.atomic import replacing, write_text
-from orsched.estimate import Estimate
+from orsched.statistics.estimate import Estimate
 from proofs_check.heavy_traffic import ALL, means, slope
 
 if TYPE_CHECKING:

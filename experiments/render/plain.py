@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from orsched.estimate import Estimate
 from orsched.gap_table import Gap, GapRow, GapTable
+from orsched.statistics.estimate import Estimate
 
 
 def estimate_document(value: Estimate) -> dict[str, Any]:

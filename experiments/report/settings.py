@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from experiments.report.quantiles import mean_quantiles
 from experiments.report.setting import Setting
-from orsched.estimate import estimate
 from orsched.gap_table import GapRow, GapTable
 from orsched.policy import Information
+from orsched.statistics.estimate import estimate
 
 if TYPE_CHECKING:
     import pandas as pd

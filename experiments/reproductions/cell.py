@@ -11,8 +11,8 @@ from experiments.gaps import pooled_stability
 from experiments.reproductions.sampling import Row
 from experiments.reproductions.sweep import Point
 from orsched.errors import MismatchError
-from orsched.estimate import Estimate, estimate
-from orsched.stability import Stability
+from orsched.statistics.estimate import Estimate, estimate
+from orsched.statistics.stability import Stability
 
 TOLERANCE = 1e-9
 """Relative rounding allowed before a policy is said to have beaten a pathwise bound."""

@@ -9,8 +9,8 @@ from experiments.reproductions.cell import Cell
 from experiments.reproductions.published import Judged, Mark, obstacle_to
 from experiments.reproductions.study import Study
 from experiments.reproductions.verdict import judge_gain, judge_growth, judge_order, not_comparable
-from orsched.estimate import Estimate, estimate, paired_difference
 from orsched.gap_table import percent
+from orsched.statistics.estimate import Estimate, estimate, paired_difference
 
 
 @dataclass(frozen=True, slots=True)

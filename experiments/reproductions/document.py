@@ -11,7 +11,7 @@ from experiments.reproductions.judgements import documents
 from experiments.reproductions.reproduction import Reproduction
 from experiments.reproductions.study import Study
 from experiments.reproductions.tasks import BOUNDS
-from orsched.estimate import estimate
+from orsched.statistics.estimate import estimate
 
 
 def document(reproduction: Reproduction, study: Study, quick: bool) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from experiments.reproductions.sampling import WINDOW
 from experiments.reproductions.study import Study
 from experiments.reproductions.sweep import Sweep
 from experiments.reproductions.verdict import RULES, Outcome
-from orsched.estimate import estimate
 from orsched.gap_table import percent
+from orsched.statistics.estimate import estimate
 
 HEADERS = (
     "rate (1/s)",

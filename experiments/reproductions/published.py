@@ -10,7 +10,7 @@ from typing import Protocol
 from experiments.reproductions.cell import Cell
 from experiments.reproductions.study import Study
 from experiments.reproductions.verdict import Verdict, judge_constant, judge_mean, not_comparable
-from orsched.estimate import Estimate
+from orsched.statistics.estimate import Estimate
 
 
 class Mark(StrEnum):

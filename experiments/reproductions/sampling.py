@@ -10,7 +10,7 @@ from experiments.streams import Stream, generator, seed_sequence
 from orsched.engine.simulation import simulate
 from orsched.metrics import measure
 from orsched.policy import Policy
-from orsched.stability import stability
+from orsched.statistics.stability import stability
 from orsched.workloads import Workload
 from orsched.workloads.arrivals import Poisson
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from orsched.estimate import Estimate
+from orsched.statistics.estimate import Estimate
 
 PRECISION = 0.25
 """Largest half-width of one of our intervals, relative to its mean, that a published mean is compared with."""

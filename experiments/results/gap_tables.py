@@ -10,7 +10,7 @@ from experiments.gaps import row_of_paths
 from experiments.replication import Outcome, Path
 from experiments.results.pairing import Paired
 from orsched.gap_table import SHOWN, GapRow, GapTable
-from orsched.stability import Stability
+from orsched.statistics.stability import Stability
 
 Key = tuple[str, str, str | None]
 """Workload, fleet and predictor, as labelled."""

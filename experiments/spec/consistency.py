@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from experiments.experiment import MOST_REQUESTS
 from orsched.errors import InputError, unknown_name
 from orsched.metrics import METRICS
-from orsched.warmup import warm_up
+from orsched.statistics.warmup import warm_up
 
 if TYPE_CHECKING:
     from experiments.spec.experiment_spec import ExperimentSpec

@@ -44,7 +44,7 @@ class ServeTask:
     slo : SLO, optional
         For goodput and attainment.
     warm_up : str
-        Rule of `orsched.warmup` for the arrivals left out of the column ``shown``.
+        Rule of `orsched.statistics.warmup` for the arrivals left out of the column ``shown``.
     token_gaps : bool
         Measure the percentiles of the gaps between tokens as well.
     place : Place, optional
@@ -147,7 +147,7 @@ class ServeTask:
 
 
 def quantiles_of(served: Served) -> dict[str, list[float]]:
-    """Percentiles 0 to 100 of the per-request times after the warm-up, as `orsched.quantiles` defines them."""
+    """Percentiles 0 to 100 of the per-request times after the warm-up, as in `orsched.statistics.quantiles`."""
     run = served.run
     shown = (run.rejected == 0) & (np.arange(len(run)) >= served.skip)
     gaps = run.output_tokens - 1

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from experiments.validation.replay import Replay
-from orsched.quantiles import percentiles
+from orsched.statistics.quantiles import percentiles
 from orsched.work import Floats
 
 TARGETS: Mapping[str, float] = MappingProxyType({"ttft": 0.08, "tpot": 0.02, "latency": 0.03})

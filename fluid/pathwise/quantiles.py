@@ -14,7 +14,7 @@ from fluid.subject import subject
 from orsched.bound import Bound
 from orsched.fitting import require_fit
 from orsched.fleet import Fleet
-from orsched.quantiles import percentiles
+from orsched.statistics.quantiles import percentiles
 from orsched.work import Floats
 from orsched.workloads import Workload
 

@@ -1,1 +1,1 @@
-"""Statistics of simulation output: rankings, intervals of quantiles, diagnostics of independence and steady state."""
+"""Statistics of simulation output: estimates, quantiles, warm-up, stability, rankings, and when to stop."""

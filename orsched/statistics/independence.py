@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from orsched.errors import InputError
-from orsched.estimate import ROUNDING, Estimate, batch_means, estimate
+from orsched.statistics.estimate import ROUNDING, Estimate, batch_means, estimate
 from orsched.work import Floats
 
 FEWEST = 8
@@ -108,7 +108,7 @@ def batched(series: ArrayLike, batches: int = 20, level: float = 0.95) -> BatchM
     Raises
     ------
     InputError
-        As for `orsched.estimate.batch_means` and `von_neumann`.
+        As for `orsched.statistics.estimate.batch_means` and `von_neumann`.
     """
     means = batch_means(series, batches)
     return BatchMeans(estimate(means, level), von_neumann(means, level))

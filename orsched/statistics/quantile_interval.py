@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from orsched.errors import InputError
-from orsched.estimate import Estimate, estimate
-from orsched.quantiles import percentiles
+from orsched.statistics.estimate import Estimate, estimate
+from orsched.statistics.quantiles import percentiles
 from orsched.work import Floats
 
 
@@ -24,7 +24,7 @@ class QuantileInterval:
     percent : int
         Which percentile.
     value, low, high : float
-        The sample's percentile (`orsched.quantiles`) and the ends of the interval, all observed values.
+        The sample's percentile (`orsched.statistics.quantiles`) and the ends of the interval, all observed values.
     n : int
         Observations.
     level : float
@@ -116,7 +116,7 @@ def path_quantile(paths: Sequence[ArrayLike], percent: int, level: float = 0.95)
     ------
     InputError
         When a path is so short that its percentile is its largest or smallest value, or as for
-        `orsched.estimate.estimate`.
+        `orsched.statistics.estimate.estimate`.
     """
     return estimate(_each(paths, percent), level)
 

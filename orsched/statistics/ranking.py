@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from orsched.errors import InputError
-from orsched.estimate import ROUNDING, estimate
 from orsched.metrics import Better
+from orsched.statistics.estimate import ROUNDING, estimate
 from orsched.work import Floats
 
 _SIGNS: Mapping[str, float] = {"lower": 1.0, "higher": -1.0}
@@ -96,8 +96,8 @@ def rank(values: Mapping[str, ArrayLike], better: Better = "lower", level: float
     The pairwise standard deviations make this valid under any dependence between policies, hence under common random
     numbers; it assumes that the mean of the differences is normal. For normal means one side would do, with half the
     error; differences of times are skewed, and one-sided limits at 95% covered 90% where the two-sided ones keep
-    their level (docs/statistics.md). So two policies differ exactly when 0 lies outside `orsched.estimate`'s paired
-    interval. With exact ties for the best, *each* of the tied policies is kept with probability `level`; that all of
+    their level (docs/statistics.md). So two policies differ exactly when 0 lies outside the paired interval of
+    `orsched.statistics.estimate`. With exact ties for the best, *each* of the tied policies is kept with probability `level`; that all of
     them are kept together is less probable.
 
     This is screening with pairwise variances (Nelson, Swann, Goldsman and Song 2001, "Simple procedures for selecting

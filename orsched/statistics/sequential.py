@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from orsched.estimate import Estimate, estimate
-from orsched.stop_rule import StopRule
+from orsched.statistics.estimate import Estimate, estimate
+from orsched.statistics.stop_rule import StopRule
 
 
 def replicate_until(rule: StopRule, observe: Callable[[int], float], level: float = 0.95) -> Estimate:

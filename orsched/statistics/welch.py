@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from orsched.checks import is_whole
 from orsched.errors import InputError
-from orsched.estimate import ROUNDING, Estimate, estimate
+from orsched.statistics.estimate import ROUNDING, Estimate, estimate
 from orsched.work import Floats
 
 FEWEST = 20
@@ -90,7 +90,7 @@ def halves(paths: Sequence[ArrayLike], skip: int = 0, level: float = 0.95) -> Ha
     paths : sequence of array_like
         Series of each replication in order of time; the shortest decides how much is used.
     skip : int
-        Observations to leave out at the start of each (`orsched.warmup`).
+        Observations to leave out at the start of each (`orsched.statistics.warmup`).
     level : float
         In (0, 1).
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from orsched.errors import InputError
-from orsched.estimate import Estimate, estimate
+from orsched.statistics.estimate import Estimate, estimate
 from orsched.work import Floats
 from proofs_check.heavy_traffic.served import ALL
 

@@ -24,9 +24,9 @@ from experiments.render.files import MATRIX_WRITERS, write
 from experiments.render.matrix import matrix_document, to_latex, to_markdown, to_rich
 from orsched import Fleet, hardware
 from orsched.errors import InputError, UnknownNameError
-from orsched.estimate import Estimate, estimate
 from orsched.gap_matrix import NO_BOUND, NOT_MEASURED, NOT_RUN, GapMatrix
 from orsched.gap_table import UNSTABLE, Gap, GapRow, GapTable
+from orsched.statistics.estimate import Estimate, estimate
 from orsched.statistics.ranking import rank
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -20,8 +20,8 @@ from experiments.runner import run_experiment
 from orsched import SLO, Fleet, hardware
 from orsched.engine.actions import REJECT
 from orsched.errors import InputError
-from orsched.estimate import Estimate
 from orsched.gap_table import HEADERS, Gap, GapRow, GapTable
+from orsched.statistics.estimate import Estimate
 from orsched.workloads.catalogue import workload
 from policies import ROUTERS
 from policies.sarathi import sarathi

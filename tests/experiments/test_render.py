@@ -14,8 +14,8 @@ from experiments.render.plain import plain, table_document
 from experiments.render.terminal import to_rich
 from orsched.atomic import replacing, write_text
 from orsched.errors import InputError
-from orsched.estimate import Estimate
 from orsched.gap_table import HEADERS, Gap, GapRow, GapTable
+from orsched.statistics.estimate import Estimate
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from orsched.errors import InputError
 from orsched.metrics import METRICS, comparable, measure
 from orsched.objectives import Objectives
-from orsched.quantiles import percentiles
 from orsched.request import SLO
 from orsched.run import Run
+from orsched.statistics.quantiles import percentiles
 from orsched.token_gaps import TokenGaps
 
 BY_HAND = Run(

@@ -13,11 +13,11 @@ import pytest
 from orsched.catalogue import Hardware
 from orsched.engine.plan import DECODE_UNDISTURBED, IDLE, Chunk, Plan
 from orsched.engine.simulation import simulate
-from orsched.estimate import estimate
 from orsched.fleet import Fleet
 from orsched.policy import Policy
 from orsched.run import Run
 from orsched.service import Affine
+from orsched.statistics.estimate import estimate
 from orsched.workloads import Workload
 
 REPLICATIONS, REQUESTS, SKIP, LEVEL = 20, 3000, 500, 0.99

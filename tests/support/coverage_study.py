@@ -13,14 +13,14 @@ from joblib import Parallel, delayed, parallel_config
 from known_queues import FCFS, LCFS, MIDDLE, RANDOM, SHORTEST, TOKENS, Queue, bulk, md1, mg1, mm1, shortest_first_gain_s
 from scipy.stats import binom
 
-from orsched.estimate import Estimate, estimate, paired_difference
 from orsched.policy import Policy
-from orsched.quantiles import percentiles
+from orsched.statistics.estimate import Estimate, estimate, paired_difference
 from orsched.statistics.independence import batched
 from orsched.statistics.quantile_interval import independent_quantile, path_quantile, pooled_quantile
+from orsched.statistics.quantiles import percentiles
 from orsched.statistics.ranking import rank
 from orsched.statistics.sequential import replicate_until
-from orsched.stop_rule import StopRule
+from orsched.statistics.stop_rule import StopRule
 from orsched.workloads import Workload
 
 PER_TASK = 250

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from experiments.report.setting import Setting
 from experiments.report.tables.table import Cell, Column, Table, words
-from orsched.estimate import Estimate
 from orsched.metrics import METRICS
+from orsched.statistics.estimate import Estimate
 
 GROUPS = (
     ("Latency and time to first token", ("latency_", "ttft_")),

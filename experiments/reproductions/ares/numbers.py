@@ -6,8 +6,8 @@ from experiments.reproductions.ares.results import Results
 from experiments.reproductions.ares.setting import OURS, Sweep
 from experiments.reproductions.published import Judged, Mark
 from experiments.reproductions.verdict import Outcome, Verdict, interval, judge_gain, not_comparable
-from orsched.estimate import Estimate
 from orsched.gap_table import percent
+from orsched.statistics.estimate import Estimate
 
 UNKNOWN = "workload, devices, numbers of instances, rates, objective and baseline are not published in what we read"
 LENGTHS = "follows from the lengths, which are not published"

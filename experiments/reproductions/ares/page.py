@@ -8,8 +8,8 @@ from experiments.reproductions.ares.results import Results
 from experiments.reproductions.ares.setting import BASE, FAMILIES, LEVEL, Sweep
 from experiments.reproductions.ares.text import remarks, setup
 from experiments.reproductions.judgements import counted, made_by, tables
-from orsched.estimate import Estimate, estimate
 from orsched.gap_table import percent
+from orsched.statistics.estimate import Estimate, estimate
 
 RULES = (
     "- The paper's numbers on TPOT and goodput are *not comparable*: what they were measured on is not published in "

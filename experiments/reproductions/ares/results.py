@@ -9,7 +9,7 @@ from experiments.reproductions.ares.setting import BASE, LEVEL, Sweep
 from experiments.reproductions.ares.tasks import AresTask, ErrorTask, Row
 from experiments.reproductions.goodput import goodput
 from experiments.reproductions.plan import Cells
-from orsched.estimate import Estimate, estimate
+from orsched.statistics.estimate import Estimate, estimate
 
 
 @dataclass(frozen=True)

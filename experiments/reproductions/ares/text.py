@@ -19,8 +19,8 @@ from experiments.reproductions.ares.setting import (
 )
 from experiments.reproductions.verdict import interval
 from orsched.catalogue import hardware
-from orsched.estimate import estimate, paired_difference
 from orsched.gap_table import percent
+from orsched.statistics.estimate import estimate, paired_difference
 
 SHORT = 0.1
 """Preemptions per request from which memory counts as short."""

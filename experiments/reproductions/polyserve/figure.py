@@ -9,8 +9,8 @@ from experiments.reproductions.polyserve.plan_of_tiers import planned_per_s
 from experiments.reproductions.polyserve.results import Results
 from experiments.reproductions.polyserve.tasks import MEASURES
 from orsched.atomic import replacing
-from orsched.estimate import estimate
 from orsched.gap_table import percent
+from orsched.statistics.estimate import estimate
 
 
 def write_figure(results: Results, path: Path) -> None:

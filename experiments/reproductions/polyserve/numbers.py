@@ -8,8 +8,8 @@ from experiments.reproductions.polyserve.results import Results
 from experiments.reproductions.polyserve.setting import OURS, Sweep
 from experiments.reproductions.published import Judged, Mark
 from experiments.reproductions.verdict import Outcome, Verdict, interval, not_comparable
-from orsched.estimate import Estimate, estimate
 from orsched.gap_table import percent
+from orsched.statistics.estimate import Estimate, estimate
 
 UNKNOWN = "model, devices, traces, tiers, baselines, attainment level and meaning of optimal are not known to us"
 GROUPS = (

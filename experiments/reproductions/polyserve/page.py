@@ -10,8 +10,8 @@ from experiments.reproductions.polyserve.plan_of_tiers import planned_per_s
 from experiments.reproductions.polyserve.results import Results
 from experiments.reproductions.polyserve.setting import LEVEL, LOADS, OURS, SHOWN_LOAD, STRICT, Sweep
 from experiments.reproductions.polyserve.text import RULES, legend, remarks, setup
-from orsched.estimate import Estimate, estimate
 from orsched.gap_table import percent
+from orsched.statistics.estimate import Estimate, estimate
 
 HEADERS = (
     "policy",

@@ -13,7 +13,7 @@ from experiments.reproductions.polyserve.hours import HoursTask
 from experiments.reproductions.polyserve.plan_of_tiers import planned_per_s
 from experiments.reproductions.polyserve.setting import LEVEL, SHOWN_LOAD, Sweep
 from experiments.reproductions.polyserve.tasks import MEASURES, BoundTask, GoodputTask, Visit
-from orsched.estimate import Estimate, estimate
+from orsched.statistics.estimate import Estimate, estimate
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ from experiments.reproductions.wait.families import AUTHORS, CAPPED, CHUNK, WATE
 from experiments.reproductions.wait.laws import lmsys_like, mean_volume, p512d20, p512d1000, two_types
 from experiments.reproductions.wait.theory import LMSYS_VOLUME
 from orsched.catalogue import hardware
-from orsched.estimate import Estimate
 from orsched.fleet import Fleet
 from orsched.gap_table import percent
+from orsched.statistics.estimate import Estimate
 
 
 def setup(study: Study) -> list[str]:

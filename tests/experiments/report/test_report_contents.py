@@ -18,8 +18,8 @@ from experiments.report.versions import versions
 from experiments.results.folder import ResultsFolder
 from experiments.results.parts import encode
 from experiments.spec import ExperimentSpec
-from orsched.estimate import estimate
 from orsched.gap_table import GapRow, GapTable
+from orsched.statistics.estimate import estimate
 
 
 @pytest.fixture(scope="module")

@@ -28,8 +28,8 @@ from experiments.reproductions.ares.setting import (
 from experiments.reproductions.ares.tasks import AresTask, ErrorTask, mean_absolute_error
 from experiments.reproductions.verdict import Outcome
 from orsched import Workload, hardware, simulate
-from orsched.estimate import estimate
 from orsched.policy import Information
+from orsched.statistics.estimate import estimate
 from policies.predictors.flat import Flat
 from policies.predictors.oracle import Oracle
 from policies.predictors.static import Static

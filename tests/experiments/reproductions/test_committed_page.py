@@ -15,7 +15,7 @@ from experiments.reproductions.tuning import tuned_policy
 from experiments.reproductions.verdict import Outcome
 from experiments.reproductions.wait import WAIT
 from experiments.streams import Stream
-from orsched.estimate import estimate
+from orsched.statistics.estimate import estimate
 
 DOCS = Path(__file__).parents[3] / "docs"
 PAGE = (DOCS / "reproductions" / "wait.md").read_text(encoding="utf-8")

@@ -25,11 +25,11 @@ from experiments.reproductions.polyserve.tasks import BoundTask, GoodputTask, vi
 from experiments.reproductions.verdict import Outcome
 from experiments.streams import Stream
 from orsched import hardware
-from orsched.estimate import estimate
 from orsched.gap_table import percent
 from orsched.group import Role
 from orsched.policy import Information
 from orsched.service import Batch
+from orsched.statistics.estimate import estimate
 
 QUICK = sweeps(True)
 FULL = {sweep.name: sweep for sweep in sweeps(False)}

@@ -10,7 +10,7 @@ from experiments.reproductions.verdict import (
     judge_mean,
     judge_order,
 )
-from orsched.estimate import Estimate
+from orsched.statistics.estimate import Estimate
 
 YES, NO, NOT_COMPARABLE = Outcome.REPRODUCED, Outcome.NOT_REPRODUCED, Outcome.NOT_COMPARABLE
 

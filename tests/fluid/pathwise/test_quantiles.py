@@ -16,8 +16,8 @@ from orsched.engine.simulation import simulate
 from orsched.errors import InputError
 from orsched.fleet import Fleet
 from orsched.metrics import measure
-from orsched.quantiles import percentiles
 from orsched.service import Affine
+from orsched.statistics.quantiles import percentiles
 from orsched.workloads import Workload
 from policies import ROUTERS
 from tests.support.schedules import instances, random_schedule

@@ -22,7 +22,7 @@ from coverage_study import (
 from known_queues import bulk, md1, mg1, mm1
 from scipy.stats import norm
 
-from orsched.estimate import estimate
+from orsched.statistics.estimate import estimate
 
 
 @pytest.mark.parametrize("queue", [md1(0.5), mm1(0.4), mg1(0.3), bulk(3.0)], ids=lambda queue: queue.name)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from orsched.errors import InputError
-from orsched.estimate import batch_means, estimate
+from orsched.statistics.estimate import batch_means, estimate
 from orsched.statistics.independence import batched, von_neumann
 
 

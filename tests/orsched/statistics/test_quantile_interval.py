@@ -7,14 +7,14 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 
 from orsched.errors import InputError
-from orsched.estimate import estimate
-from orsched.quantiles import percentiles
+from orsched.statistics.estimate import estimate
 from orsched.statistics.quantile_interval import (
     independent_quantile,
     least_independent,
     path_quantile,
     pooled_quantile,
 )
+from orsched.statistics.quantiles import percentiles
 
 
 @pytest.mark.parametrize(("percent", "n"), [(50, 6), (90, 36), (10, 36), (99, 368), (1, 368)])

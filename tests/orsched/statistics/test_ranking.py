@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.stats import t, ttest_rel
 
 from orsched.errors import InputError
-from orsched.estimate import paired_difference
+from orsched.statistics.estimate import paired_difference
 from orsched.statistics.ranking import rank
 
 tables = arrays(float, st.tuples(st.integers(2, 5), st.integers(2, 8)), elements=st.integers(-50, 50).map(float))

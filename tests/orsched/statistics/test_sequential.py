@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from orsched.estimate import Estimate, estimate
+from orsched.statistics.estimate import Estimate, estimate
 from orsched.statistics.sequential import expected_replications, replicate_until
-from orsched.stop_rule import StopRule
+from orsched.statistics.stop_rule import StopRule
 
 
 def test_it_stops_at_the_first_precise_enough():

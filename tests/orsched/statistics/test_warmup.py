@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orsched.errors import InputError, UnknownNameError
-from orsched.warmup import RULES, WarmUp, warm_up
+from orsched.statistics.warmup import RULES, WarmUp, warm_up
 
 
 def direct_mser5(values):

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orsched.errors import InputError
-from orsched.estimate import Estimate, batch_means, estimate, paired_difference
-from orsched.stop_rule import StopRule
+from orsched.statistics.estimate import Estimate, batch_means, estimate, paired_difference
+from orsched.statistics.stop_rule import StopRule
 
 numbers = st.floats(-1e6, 1e6)
 

@@ -14,7 +14,7 @@ from orsched.fleet import Fleet
 from orsched.policy import Policy
 from orsched.run import Run
 from orsched.service import Affine
-from orsched.stability import seen_by_arrivals, stability
+from orsched.statistics.stability import seen_by_arrivals, stability
 from orsched.workloads import Workload
 
 FLEET = Fleet.identical(Hardware("server", Affine(0.012, 60e-6, 50e-6, 0.12e-6), 40_000, 32))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from orsched.checks import check_number, check_whole
-from orsched.estimate import Estimate
+from orsched.statistics.estimate import Estimate
 
 
 @dataclass(frozen=True, slots=True)
