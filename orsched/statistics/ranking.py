@@ -97,8 +97,8 @@ def rank(values: Mapping[str, ArrayLike], better: Better = "lower", level: float
     numbers; it assumes that the mean of the differences is normal. For normal means one side would do, with half the
     error; differences of times are skewed, and one-sided limits at 95% covered 90% where the two-sided ones keep
     their level (docs/statistics.md). So two policies differ exactly when 0 lies outside the paired interval of
-    `orsched.statistics.estimate`. With exact ties for the best, *each* of the tied policies is kept with probability `level`; that all of
-    them are kept together is less probable.
+    `orsched.statistics.estimate`. With exact ties for the best, *each* of the tied policies is kept with probability
+    `level`; that all of them are kept together is less probable.
 
     This is screening with pairwise variances (Nelson, Swann, Goldsman and Song 2001, "Simple procedures for selecting
     the best simulated system when the number of alternatives is large", Operations Research 49(6)), with Bonferroni in
