@@ -136,7 +136,7 @@ def _without_mean(done: Sequence[tuple[Place, _Seen]], any_finished: bool) -> bo
     if not done:
         return any_finished
     place, first = done[0]
-    load = place.point if place.axis == "load" or first.load is None else first.load
+    load = place.point if first.load is None else first.load
     verdicts = [Stability(seen.stable is not False, "", seen.growth_per_s or 0.0) for _, seen in done]
     return not pooled_stability(load, verdicts, place.requests)[0]
 

@@ -110,7 +110,7 @@ def _row(policy: str, cell: list[Paired], is_paired: bool) -> GapRow:
     """Summarise one policy in one column; values per path only where those of all policies are of the same paths."""
     first = cell[0]
     on_axis = first.place.axis == "load"
-    load = first.place.point if on_axis or first.load is None else first.load
+    load = first.place.point if first.load is None else first.load
     at = None if on_axis else first.place.point
     requests = first.place.requests if first.place.axis == "scale" else None
     served = [one for one in cell if one.status == "done"]

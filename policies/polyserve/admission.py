@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -39,10 +39,6 @@ class Job(NamedTuple):
     due_s: float
     prompt_tokens: int
     entry: Queued
-
-
-JobOf = Callable[["FleetView", Desk, int], Job]
-"""``job(view, desk, request)``."""
 
 
 def arriving(view: FleetView, desk: Desk, request: int) -> Job:
