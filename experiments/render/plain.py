@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -62,9 +63,9 @@ def _row_of_table(table: GapTable, row: GapRow) -> dict[str, Any]:
 
 
 def plain(value: Any) -> Any:
-    """Turn mappings, sequences and numpy numbers into what JSON knows; anything else into its text."""
+    """Turn mappings, sequences and numpy numbers into what JSON knows; anything else, infinity too, into its text."""
     if value is None or isinstance(value, bool | int | float | str):
-        return value
+        return str(value) if value in (math.inf, -math.inf) else value
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

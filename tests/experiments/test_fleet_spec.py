@@ -2,6 +2,7 @@
 
 # ruff: noqa: E501
 
+import json
 import os
 import re
 from dataclasses import dataclass
@@ -12,9 +13,12 @@ import numpy as np
 import pytest
 
 from experiments.fleet.policy_table import built_settings
+from experiments.fleet.report import document
+from experiments.fleet.run import run_fleet
 from experiments.fleet.spec import fleet_experiment
 from experiments.fleet.spec_file import MOST_BYTES, SPECS, parsed_spec, read_spec, ready_names, ready_spec
 from experiments.fleet.streams import FleetStream
+from experiments.fleet.summary import summarise
 from experiments.streams import Stream
 from orsched.errors import InputError
 from orsched.faults import InstanceFault, LinkFault, StartUpFault
@@ -334,6 +338,16 @@ def test_ready_specifications_build(name):
     found = fleet_experiment(ready_spec(name), name, SPECS)
     assert found.judged
     assert found.description
+
+
+@pytest.mark.parametrize("name", ready_names())
+def test_ready_specifications_run_and_are_reported(name):
+    """Claim: cut short, every specification that is shipped runs, and its document is strict JSON."""
+    spec = ready_spec(name)
+    short = spec.model_copy(update={"workload": spec.workload.model_copy(update={"requests": 200})})
+    summary = summarise(run_fleet(fleet_experiment(short, name, SPECS, replications=1, workers=1)))
+    found = json.loads(json.dumps(document(summary), allow_nan=False))
+    assert [row["policy"] for row in found["policies"]] == [one.label for one in summary.experiment.contenders]
 
 
 class Order(StrEnum):

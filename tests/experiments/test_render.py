@@ -1,5 +1,6 @@
 """A gap table on its way out: Markdown, LaTeX, data files, figure; whole or not at all."""
 
+import math
 import os
 from pathlib import Path
 
@@ -133,3 +134,8 @@ def test_documents_are_plain(table: GapTable):
     assert document["rows"][0]["gaps"]["latency_mean_s"]["mean"] == 0.5
     assert document["rows"][2]["metrics"] == {}
     assert plain({"a": (1, pd.Series([2]).to_numpy()), 3: Path("x")}) == {"a": [1, [2]], "3": "x"}
+    assert plain({"never": math.inf, "always": -math.inf, "half": 0.5}) == {"never": "inf", "always": "-inf", "half": 0.5}
+        "never": "inf",
+        "least": "-inf",
+        "share": 0.5,
+    }
