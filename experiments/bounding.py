@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import fluid
 from experiments.evaluation import BoundSummary, summarise
 from experiments.experiment import Experiment
 from experiments.gaps import tabulate
+from experiments.notebook import frames_html
 from experiments.render.certificate import certificate_document
 from experiments.render.plain import row_document
 from experiments.runner import run_experiment
@@ -19,7 +20,14 @@ from experiments.streams import Stream, generator
 from orsched.bound import Bound, best_bound
 from orsched.errors import InputError
 from orsched.fitting import require_fit
-from orsched.gap_table import GAP_METRIC, GapRow
+from orsched.gap_table import GAP_METRIC, GapRow, GapTable
+from orsched.metrics import METRICS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+BOUND_COLUMNS = ("name", "metric", "unit", "sense", "value", "half_width", "n", "validity", "certified", "tightest")
+"""Columns of `Bounding.frame`."""
 
 PathBounds = tuple[Bound, ...]
 """All bounds of one sample path."""
@@ -97,6 +105,41 @@ class Bounding:
             "notices": list(self.notices),
             "wall_s": self.wall_s,
         }
+
+    def frame(self) -> pd.DataFrame:
+        """One row per bound and metric; the policies and the certificate are apart.
+
+        Columns: name, metric, unit (of value and half_width), sense (``lower``: no policy has less), value (mean over
+        the replications), half_width (of the 95% interval; missing for one replication), n (replications), validity,
+        certified, tightest (the valid bound of its metric that says most). Whatever else `to_json` has is in ``attrs``.
+        """
+        import pandas as pd
+
+        document = self.to_json()
+        rows = [{**bound, "unit": METRICS[bound["metric"]].unit} for bound in document["bounds"]]
+        frame = pd.DataFrame(rows, columns=list(BOUND_COLUMNS)).astype({"half_width": "float64"})
+        apart = ("bounds", "policies", "dual_certificate")
+        frame.attrs.update((key, value) for key, value in document.items() if key not in apart)
+        return frame
+
+    def policies_frame(self) -> pd.DataFrame:
+        """One row per policy that was simulated, with the columns of `GapTable.to_frame`; empty if none was."""
+        experiment = self.experiment
+        table = GapTable(
+            workload=self.workload,
+            fleet=experiment.fleet.name,
+            requests=experiment.requests,
+            replications=experiment.replications,
+            seed=experiment.seed,
+            rows=self.rows,
+            notices=self.notices,
+            predictor=experiment.predictor,
+        )
+        return table.to_frame()
+
+    def _repr_html_(self) -> str:
+        title = f"bounds for {self.workload} on {self.experiment.fleet.name}, load {self.load:g}"
+        return frames_html({title: self.frame(), **({"policies": self.policies_frame()} if self.rows else {})})
 
 
 def tightest(summaries: Sequence[BoundSummary]) -> tuple[BoundSummary, ...]:

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import policies
-from orsched.errors import InputError
+from orsched.errors import InputError, PluginError
 from orsched.fleet import Fleet
 from orsched.policy import Information, Policy, only_instance
 from orsched.prediction import Predictor
 from orsched.workloads import Workload
 from orsched.workloads.sources import WorkloadSource
-from policies.recipe import Recipe
 
 if TYPE_CHECKING:
     from experiments.experiment import Experiment
@@ -79,39 +78,20 @@ def built_policy(
     ------
     UnknownNameError
         For an unknown policy or router.
-    InputError
-        When a recipe fails, or builds what it does not announce; the message says where it comes from.
+    PluginError
+        When the policy is of another distribution and does not load, fails, or is not what it announces.
     """
     if isinstance(policy, Policy):
         return _routed(_predicted(policy, predictor), router, fleet)
     recipe = policies.get_recipe(policy)
     try:
         built = recipe.build(tuned_on, fleet)
+    except PluginError:  # a mistake, no result
+        raise
     except InputError as error:
         predicted = predictor is not None and recipe.information > Information.NONE
         return Unavailable(recipe.name, Information.PREDICTED if predicted else recipe.information, str(error))
-    except Exception as error:  # whatever a plugin does
-        raise _refused(recipe, f"cannot be built: {type(error).__name__}: {error}") from error
-    _check(recipe, built)
     return _routed(_predicted(built, predictor), router, fleet)
-
-
-def _check(recipe: Recipe, built: object) -> None:
-    """Refuse what a recipe has built unless it is the policy that the recipe announces."""
-    if not isinstance(built, Policy):
-        raise _refused(recipe, f"builds an object of type {type(built).__name__}: must be a Policy")
-    if built.name != recipe.name:
-        raise _refused(recipe, f"builds a policy of another name, {built.name!r}")
-    if built.information != recipe.information:
-        raise _refused(
-            recipe,
-            f"is announced with information {recipe.information.label!r}, but the policy that it builds has "
-            f"{built.information.label!r}",
-        )
-
-
-def _refused(recipe: Recipe, why: str) -> InputError:
-    return InputError(" ".join(f"policy {recipe.name!r} of {policies.origin(recipe.name)} {why}".split()))
 
 
 def _predicted(policy: Policy, predictor: Predictor | None) -> Policy:

@@ -6,11 +6,17 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from proofs_check import Claim, Verdict, check, get_claim
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = ("name", "verdict", "slack", "instances", "confidence", "seconds", "source", "statement", "witness")
+"""Columns of `checked_frame`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,19 @@ class Checked:
             "confidence": verdict.confidence,
             "seconds": self.seconds,
         }
+
+
+def checked_frame(checked: Sequence[Checked]) -> pd.DataFrame:
+    """One row per claim.
+
+    Columns: name; verdict (``holds``, ``refuted`` as expected, or ``fails``); slack of the tightest instance, as the
+    claim defines it; instances, how many were checked; confidence, where the verdict is statistical; seconds of wall
+    time; source, statement; witness, the tightest instance as plain values.
+    """
+    import pandas as pd
+
+    frame = pd.DataFrame([each.to_json() for each in checked], columns=list(COLUMNS))
+    return frame.astype({"slack": "float64", "confidence": "float64"})
 
 
 def check_claims(

@@ -5,17 +5,28 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from experiments.build import effective_router
 from experiments.experiment import Experiment
 from experiments.gaps import gap_row
-from experiments.render.plain import row_document
+from experiments.notebook import frames_html
+from experiments.render.plain import estimate_document, row_document
 from experiments.runner import run_experiment
 from orsched.bound import Bound
 from orsched.errors import InputError
 from orsched.gap_table import GapRow
+from orsched.metrics import METRICS
 from orsched.statistics.estimate import Estimate, estimate
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = (
+    *("metric", "unit", "mean", "half_width", "n"),
+    *("gap", "gap_half_width", "bound", "bound_value", "bound_validity", "bound_certified"),
+)
+"""Columns of `Evaluation.frame`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +87,41 @@ class Evaluation:
             "wall_s": self.wall_s,
             "requests_per_wall_s": simulated / self.wall_s,
         }
+
+    def frame(self) -> pd.DataFrame:
+        """One row per metric, in the order of `orsched.metrics`; whatever else `to_json` has is in ``attrs``.
+
+        Columns: metric; unit, that of mean, half_width (of the 95% interval; missing for one replication) and
+        bound_value; n, the replications; gap (a fraction, 0 is optimal) and gap_half_width; bound, bound_value,
+        bound_validity and bound_certified of the best valid bound. What a metric does not have is missing; a policy
+        that cannot run has no rows, and ``attrs["stability"]`` says why.
+        """
+        import pandas as pd
+
+        frame = pd.DataFrame([self._record(name) for name in self.row.metrics], columns=list(COLUMNS))
+        numbers = ("mean", "half_width", "gap", "gap_half_width", "bound_value")
+        frame = frame.astype({**dict.fromkeys(numbers, "float64"), "bound_certified": "boolean"})
+        frame.attrs.update((key, value) for key, value in self.to_json().items() if key not in ("metrics", "gaps"))
+        return frame
+
+    def _record(self, name: str) -> dict[str, object]:
+        value, gap = self.row.metrics[name], self.row.gaps.get(name)
+        record: dict[str, object] = {"metric": name, "unit": METRICS[name].unit, **estimate_document(value)}
+        if gap is not None:
+            record |= {
+                "gap": gap.estimate.mean,
+                "gap_half_width": gap.estimate.half_width,
+                "bound": gap.bound,
+                "bound_value": gap.bound_value.mean,
+                "bound_validity": gap.validity,
+                "bound_certified": gap.certified,
+            }
+        return record
+
+    def _repr_html_(self) -> str:
+        experiment = self.experiment
+        title = f"{self.row.policy} on {self.workload}, {experiment.fleet.name}, load {experiment.loads[0]:g}"
+        return frames_html({title: self.frame()})
 
 
 def evaluation(

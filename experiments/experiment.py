@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from numbers import Real
 
+from experiments.distinct import require_distinct
 from experiments.source import WorkloadLike
 from orsched.errors import InputError
 from orsched.fleet import Fleet
@@ -70,15 +71,15 @@ class Experiment:
         if not self.policies:
             raise InputError("an experiment needs at least one policy")
         names = [policy if isinstance(policy, str) else policy.name for policy in self.policies]
-        _require_distinct("policies", names)
+        require_distinct("policies", names)
         if not self.loads:
             raise InputError("an experiment needs at least one load")
-        _require_distinct("loads", self.loads)
         for load in self.loads:
             if isinstance(load, bool) or not isinstance(load, Real) or not (load > 0 and math.isfinite(load)):
                 raise InputError(f"load {load!r}: must be a positive, finite number")
             if not LEAST_LOAD <= load <= MOST_LOAD:
                 raise InputError(f"load {load!r}: must be between {LEAST_LOAD:g} and {MOST_LOAD:g}")
+        require_distinct("loads", [float(load) for load in self.loads])
         _require_whole("requests", self.requests, 2, MOST_REQUESTS)
         _require_whole("replications", self.replications, 1)
         _require_whole("seed", self.seed, 0)
@@ -90,9 +91,3 @@ def _require_whole(field: str, value: object, least: int, most: int | None = Non
         raise InputError(f"{field} = {value!r}: must be a whole number >= {least}")
     if most is not None and value > most:
         raise InputError(f"{field} = {value!r}: must be at most {most}")
-
-
-def _require_distinct(field: str, values: list[str] | tuple[float, ...]) -> None:
-    twice = sorted({str(value) for value in values if values.count(value) > 1})  # type: ignore[arg-type]
-    if twice:
-        raise InputError(f"{field} given twice: {', '.join(twice)}")

@@ -15,12 +15,14 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+    from experiments.execution.rounds import Precise
     from experiments.execution.watcher import Watcher
     from experiments.results.failures import Failure
     from experiments.results.gap_tables import Key
     from experiments.results.pairing import Paired
     from experiments.results.plan import Plan
     from experiments.spec import ExperimentSpec
+    from experiments.spec.settings import Precision
     from orsched.gap_table import GapTable
 
 
@@ -57,12 +59,24 @@ class Findings:
     @property
     def unfinished(self) -> int:
         """Tasks that failed or were not run yet."""
-        return len(set(self.plan.tasks())) - len(self._summaries.table)
+        return len(set(self.plan.tasks()).difference(self._summaries.table["task"].to_pylist()))
 
     @property
     def damaged(self) -> tuple[str, ...]:
         """Files whose tasks are left out because they are not as they were written; running again mends them."""
         return self._summaries.damaged
+
+    @property
+    def precise(self) -> Precise | None:
+        """How near the intervals are to the precision that the specification asks for; None where it asks for none."""
+        from experiments.execution.rounds import judge, observed
+
+        rule = self.spec.precision
+        if rule is None:
+            return None
+        places = self.plan.places()
+        replications = 1 + max(place.replication for _, place in places)
+        return judge(rule, replications, observed(self.folder, places, rule.metric))
 
     def rows(self) -> pa.Table:
         """Finished tasks of the experiment with the columns of docs/experiments.md, in the order of the plan."""
@@ -136,25 +150,23 @@ class Findings:
 
     @cached_property
     def _everything(self) -> Reading:
-        return self._ordered(self.folder.rows())
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        reading = self.folder.rows()
+        at = pc.index_in(pa.array(self.plan.tasks(), pa.string()), value_set=reading.table["task"].combine_chunks())
+        return Reading(reading.table.take(at.drop_null()), reading.damaged)
 
     @cached_property
     def _summaries(self) -> Reading:
-        """Finished tasks without their quantiles, which are most of them."""
+        """Finished tasks without their quantiles, which are most of them, in any order; also those of no plan."""
         from experiments.results.pairing import COLUMNS
         from experiments.results.tidy import OF_TASKS
 
-        return self._ordered(self.folder.rows((*COLUMNS, *OF_TASKS)))
-
-    def _ordered(self, reading: Reading) -> Reading:
-        import pyarrow as pa
-
-        at = {task: row for row, task in enumerate(reading.table["task"].to_pylist())}
-        order = [at[task] for task in self.plan.tasks() if task in at]
-        return Reading(reading.table.take(pa.array(order, pa.int64())), reading.damaged)
+        return self.folder.rows((*COLUMNS, *OF_TASKS))
 
     @cached_property
-    def _paired(self) -> list[Paired]:
+    def _paired(self) -> Paired:
         from experiments.results.pairing import paired
 
         return paired(self.plan, self._summaries.table)
@@ -177,6 +189,7 @@ def run(
     *,
     workers: int | None = None,
     cluster: str | None = None,
+    precision: float | Precision | None = None,
     retry_failed: bool = False,
     extend: bool = False,
     watcher: Watcher | None = None,
@@ -193,6 +206,9 @@ def run(
         Processes; None: as many cores as pay off. Nothing but time depends on it.
     cluster : str, optional
         Address of a Dask scheduler, ``tcp://host:port``, in place of this machine.
+    precision : float or Precision, optional
+        Replicate until every mean is known to this share of it, as 0.02, whatever the specification says; or as this
+        value of `experiments.spec.Precision` says. `Findings.precise` tells whether it was reached.
     retry_failed : bool
         Try again what failed before.
     extend : bool
@@ -212,9 +228,12 @@ def run(
     OrschedError
         When work cannot go on; what was finished is kept.
     """
-    from experiments.execution.begin import begin, resolved
+    from experiments.execution.begin import begin, resolved, with_precision
 
     where = str(spec) if isinstance(spec, str | Path) else ""
-    begun = begin(resolved(spec), Path(out), where=where, workers=workers, cluster=cluster, extend=extend)
+    experiment = resolved(spec)
+    if precision is not None:
+        experiment = with_precision(experiment, precision)
+    begun = begin(experiment, Path(out), where=where, workers=workers, cluster=cluster, extend=extend)
     begun.run(retry_failed=retry_failed, watcher=watcher)
     return Findings(begun.folder)

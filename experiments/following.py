@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from experiments.arrivals import source_of_experiment
 from experiments.build import Unavailable, built_policies
 from experiments.experiment import Experiment
+from experiments.notebook import frames_html
 from experiments.sample_path import SamplePath, sample_path
 from experiments.streams import Stream, seed_sequence
 from fluid.trajectory import Inflow, RateProfile, TokenBudgetServer, Trajectory, trajectory
@@ -22,6 +23,9 @@ from orsched.policy import Policy
 from orsched.work import Floats
 from orsched.workloads import Workload
 from policies.parts.token_budget import TokenBudget
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 POINTS = 600
 """Instants at which the two paths are compared and drawn."""
@@ -111,6 +115,25 @@ class Following:
             "means": self.means(),
             "wall_s": self.wall_s,
         }
+
+    def frame(self) -> pd.DataFrame:
+        """One row per instant of `times_s`; whatever else `to_json` has is in ``attrs``.
+
+        Columns: t_s (seconds); for each path, ``fluid`` and ``simulated``, ``<path>_in_system`` and ``<path>_waiting``
+        (requests) and ``<path>_kv_tokens`` (tokens of KV memory in use).
+        """
+        import pandas as pd
+
+        columns = {
+            f"{path}_{name}": values for path, levels in self.levels().items() for name, values in levels.items()
+        }
+        frame = pd.DataFrame({"t_s": self.times_s, **columns})
+        apart = ("times_s", "fluid", "simulated")
+        frame.attrs.update((key, value) for key, value in self.to_json().items() if key not in apart)
+        return frame
+
+    def _repr_html_(self) -> str:
+        return frames_html({f"{self.policy} on {self.workload}, {self.fleet.name}": self.frame()})
 
 
 def following(experiment: Experiment, workload: Workload, inflow: Inflow) -> Following:

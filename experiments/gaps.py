@@ -114,8 +114,11 @@ def gap_row(results: Results, load: float, policy: Policy | Unavailable) -> GapR
     return replace(row, information=policy.information.label, settings=dict(policy.settings))
 
 
-def row_of_paths(policy: str, load: float, paths: Sequence[Path], requests: int) -> GapRow:
-    """Summarise what became of `policy` on `paths`; what it knows and its settings are for the caller to add."""
+def row_of_paths(policy: str, load: float | None, paths: Sequence[Path], requests: int) -> GapRow:
+    """Summarise what became of `policy` on `paths`; what it knows and its settings are for the caller to add.
+
+    `load` is None where the fleet has none: the caller says where the row stands instead (`GapRow.at`).
+    """
     outcomes = [path.outcomes[policy] for path in paths]
     verdicts = [outcome.stability for outcome in outcomes]
     stable, reason = pooled_stability(load, verdicts, requests)
@@ -148,22 +151,22 @@ def _turned_away(share: Estimate) -> str:
     )
 
 
-def pooled_stability(load: float, verdicts: Sequence[Stability], requests: int) -> tuple[bool, str]:
+def pooled_stability(load: float | None, verdicts: Sequence[Stability], requests: int) -> tuple[bool, str]:
     """Pool the replications: unstable when most of them are, or, at load >= 1, when they grow on average.
 
     Below load 1 growth must be shown; from load 1 on the theory predicts it, and a short path that happens to
-    stay level proves nothing.
+    stay level proves nothing. Where the fleet has no load nothing is predicted, and growth must be shown.
     """
     unstable = [verdict for verdict in verdicts if not verdict.stable]
     if 2 * len(unstable) > len(verdicts):
         return False, unstable[0].reason
     growth_per_s = sum(verdict.growth_per_s for verdict in verdicts) / len(verdicts)
-    if load >= 1 and growth_per_s > 0:
+    if load is not None and load >= 1 and growth_per_s > 0:
         return (
             False,
             f"unstable: load {load:.4g} >= 1 and the number in system grows by {growth_per_s:.2g} requests/s",
         )
-    doubtful = load >= 1 or requests < FEWEST_REQUESTS
+    doubtful = requests < FEWEST_REQUESTS or (load is not None and load >= 1)
     return True, verdicts[0].reason if doubtful else ""
 
 

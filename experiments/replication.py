@@ -37,9 +37,9 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """One sample path: its bounds, and an outcome for each policy by name."""
+    """One sample path: its load if the fleet has one, its bounds, and an outcome for each policy by name."""
 
-    load: float
+    load: float | None
     replication: int
     bounds: tuple[Bound, ...]
     outcomes: Mapping[str, Outcome]

@@ -82,6 +82,7 @@ def run_experiment(
         for load in experiment.loads
         for replication in range(experiment.replications)
     ]
+    place: dict[tuple[float | None, int], int]
     place = {(task.load, task.replication): index for index, task in enumerate(tasks)}
     paths = []
     for path in _paths(experiment, source, tasks, workers or sensible_workers(experiment)):

@@ -36,16 +36,20 @@ class SamplePath:
 
     @property
     def end_s(self) -> float:
-        """When the last request was complete."""
-        return float(self.run.completion_s.max())
+        """When the last request was complete, or turned away."""
+        return float(self._until(self.run.completion_s).max())
 
     def in_system_at(self, times_s: Floats) -> Floats:
-        """Requests that had arrived and were not complete."""
-        return _count(self.run.arrival_s, times_s) - _count(self.run.completion_s, times_s)
+        """Requests that had arrived and were neither complete nor turned away."""
+        return _count(self.run.arrival_s, times_s) - _count(self._until(self.run.completion_s), times_s)
 
     def waiting_at(self, times_s: Floats) -> Floats:
         """Requests that had arrived and were never scheduled before."""
-        return _count(self.run.arrival_s, times_s) - _count(self.run.first_scheduled_s, times_s)
+        return _count(self.run.arrival_s, times_s) - _count(self._until(self.run.first_scheduled_s), times_s)
+
+    def _until(self, moments_s: Floats) -> Floats:
+        """Those moments, and of requests that were turned away the arrival."""
+        return np.where(self.run.rejected == 1, self.run.arrival_s, moments_s)
 
     def kv_tokens_at(self, times_s: Floats) -> Floats:
         """KV memory in use over all instances, as last looked at."""
@@ -57,7 +61,7 @@ class SamplePath:
 
 def sample_path(workload: Workload, fleet: Fleet, policy: Policy, seed: int | np.random.SeedSequence = 0) -> SamplePath:
     """Simulate, and look at the memory at least every `MOST_STEPS` iterations."""
-    watcher = _Watcher(policy.batch, fleet.hardware.block_tokens)
+    watcher = _Watcher(policy.batch)
     run = simulate(workload, fleet, replace(policy, batch=watcher), seed)
     looks = tuple((np.array(log).T[0], np.array(log).T[1]) for log in watcher.logs.values())
     return SamplePath(run, looks)
@@ -68,12 +72,11 @@ class _Watcher:
     """A batcher that writes down the memory in use, and decides as the one it watches."""
 
     batch: Batcher
-    block_tokens: int
     logs: dict[int, list[tuple[float, int]]] = field(default_factory=dict)
 
     def __call__(self, view: InstanceView) -> Plan:
         """Log and plan; every instance has its own view for the whole run."""
-        used = (view.capacity_blocks - view.free_blocks) * self.block_tokens
+        used = (view.capacity_blocks - view.free_blocks) * view.hardware.block_tokens
         self.logs.setdefault(id(view), []).append((view.now_s, used))
         plan = self.batch(view)
         return plan._replace(max_steps=min(plan.max_steps, MOST_STEPS))

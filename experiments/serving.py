@@ -10,6 +10,7 @@ import numpy as np
 from orsched.engine.simulation import simulate
 from orsched.fleet import Fleet
 from orsched.metrics import comparable, measure
+from orsched.objectives import Objectives
 from orsched.policy import Policy
 from orsched.request import SLO
 from orsched.run import Run
@@ -53,8 +54,8 @@ def serve(
     policy: Policy,
     seed: np.random.SeedSequence,
     *,
-    load: float,
-    slo: SLO | None = None,
+    load: float | None,
+    slo: SLO | Objectives | None = None,
     warm_up_rule: str = "none",
     token_gaps: bool = True,
 ) -> Served:
@@ -66,10 +67,11 @@ def serve(
         What is served, by what, and who decides.
     seed : SeedSequence
         Of the policy's own random streams.
-    load : float
-        Of the path on the fleet, for the verdict on stability.
-    slo : SLO, optional
-        For goodput and attainment.
+    load : float, optional
+        Of the path on the fleet, for the verdict on stability; None where none is defined, as on mixed hardware: then
+        growth alone decides, at a level between those below and above load 1 (`orsched.statistics.stability`).
+    slo : SLO or Objectives, optional
+        For goodput and attainment: of all requests, or of each.
     warm_up_rule : str
         Rule of `orsched.statistics.warmup`.
     token_gaps : bool

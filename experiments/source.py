@@ -59,6 +59,12 @@ def without_oversized(source: WorkloadSource, fleet: Fleet) -> WorkloadSource:
     return source
 
 
+def fleet_notices(source: WorkloadSource, requests: int, fleet: Fleet) -> tuple[str, ...]:
+    """The notices of `notices_of` for each kind of hardware of a fleet, each once."""
+    found = [notice for kind in fleet.by_hardware() for notice in notices_of(source, requests, kind.hardware)]
+    return tuple(dict.fromkeys(found))
+
+
 def notices_of(source: WorkloadSource, requests: int, hardware: Hardware) -> tuple[str, ...]:
     """Say what was changed in the source, whether paths are longer than its trace, where the device may extrapolate."""
     whole = source.whole()

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from fluid.pathwise.alike import alike
 from fluid.pathwise.congestion import congestion_bound_s
 from fluid.pathwise.critical_path import CriticalPaths
 from fluid.pathwise.goodput import goodput_bounds
@@ -52,9 +53,10 @@ def bounds(workload: Workload, fleet: Fleet, slo: SLO | Objectives | None = None
     - ``slo_attainment``, ``goodput_requests_per_s``: share and rate of requests that meet the objective
       (`fluid.pathwise.goodput`).
 
-    Assumes that every request completes (a run that drains and rejects nobody; ``slo_attainment`` needs neither), on
-    identical instances at the neutral operating point, with at most one token per request and iteration. All are
-    pathwise.
+    Assumes that every request completes (a run that drains and rejects nobody; ``slo_attainment`` needs neither), at
+    the neutral operating point, with at most one token per request and iteration. All are pathwise. Roles, links,
+    instances that are off and migrations only take time away; unequal hardware is bounded as identical instances that
+    are as good as the best of each in every respect (`fluid.pathwise.alike.alike`, where both are proved).
 
     Parameters
     ----------
@@ -77,8 +79,8 @@ def bounds(workload: Workload, fleet: Fleet, slo: SLO | Objectives | None = None
         When a request does not fit into the KV memory of an instance: no policy completes it.
     """
     require_fit(workload, fleet)
-    identity = subject(workload, fleet)
-    found = (*_congestion(workload, fleet, identity), *_closed_forms(workload, fleet, identity))
+    identity, same = subject(workload, fleet), alike(fleet)
+    found = (*_congestion(workload, same, identity), *_closed_forms(workload, same, identity))
     return (*found, *quantile_bounds(workload, fleet), *_goodput(workload, fleet, slo))
 
 
@@ -90,7 +92,8 @@ def fast_bounds(workload: Workload, fleet: Fleet, slo: SLO | Objectives | None =
     tenth of a second, against one to two with `bounds`. Parameters, result and errors are those of `bounds`.
     """
     require_fit(workload, fleet)
-    return (*_closed_forms(workload, fleet, subject(workload, fleet)), *_goodput(workload, fleet, slo))
+    found = _closed_forms(workload, alike(fleet), subject(workload, fleet))
+    return (*found, *_goodput(workload, fleet, slo))
 
 
 def _goodput(workload: Workload, fleet: Fleet, slo: SLO | Objectives | None) -> tuple[Bound, ...]:

@@ -32,14 +32,31 @@ def subject(workload: Workload, fleet: Fleet) -> str:
     Raises
     ------
     InputError
-        When prompts may skip what others have processed (`Hardware.keeps_prefixes` with `Workload.prefix_blocks`): no
-        bound is proved for that.
+        As `require_bounded` does.
+    """
+    require_bounded(workload, fleet)
+    return identity(workload, fleet)
+
+
+def require_bounded(
+    workload: Workload, fleet: Fleet, remedy: str = "set keeps_prefixes to false, or leave the bounds out"
+) -> None:
+    """Refuse a path and a fleet for which no bound is proved.
+
+    Raises
+    ------
+    InputError
+        When prompts may skip what others have processed (`Hardware.keeps_prefixes` with `Workload.prefix_blocks`).
     """
     if workload.prefix_blocks is not None and (sharing := _sharing(fleet)):
         raise InputError(
             f"no bound holds on {sharing}, which keeps prefixes, for workload {workload.name!r}, whose prompts share "
-            "them: they skip work that every bound counts; set keeps_prefixes to false, or leave the bounds out"
+            f"them: they skip work that every bound counts; {remedy}"
         )
+
+
+def identity(workload: Workload, fleet: Fleet) -> str:
+    """`subject`, also for what no bound is proved for."""
     path = hashlib.blake2b(digest_size=8)
     for column in (workload.arrival_s, workload.input_tokens, workload.output_tokens):
         path.update(column.tobytes())

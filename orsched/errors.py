@@ -18,6 +18,10 @@ class UnknownNameError(InputError):
     """A name that is in no catalogue; the message suggests the nearest ones."""
 
 
+class PluginError(InputError):
+    """What another distribution has added does not load, fails, or is not what it announces."""
+
+
 class PlanError(OrschedError):
     """A policy asked for something that cannot be executed; names the time, the instance and the request."""
 

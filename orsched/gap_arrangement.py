@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 from orsched.errors import InputError, unknown_name
 from orsched.gap_matrix import NO_BOUND, NOT_MEASURED, NOT_RUN, Cell, Column, GapMatrix, Quantity, Standing
-from orsched.gap_table import GAP_METRIC, UNSTABLE, GapRow, GapTable
+from orsched.gap_row import GapRow
+from orsched.gap_table import GapTable
+from orsched.gap_text import GAP_METRIC, UNSTABLE
 from orsched.metrics import METRICS, Better
 from orsched.statistics.ranking import Ranking, rank
 
@@ -37,11 +39,11 @@ def arrange(table: GapTable, metric: str = GAP_METRIC) -> GapMatrix:
     if not any(metric in row.metrics for row in table.rows):
         raise InputError(f"metric {metric!r}: none of the policies has it here")
     quantity: Quantity = "gap" if any(metric in row.gaps for row in table.rows) else "value"
-    places = tuple(dict.fromkeys(_place(row) for row in table.rows))
-    found = {(row.policy, _place(row)): row for row in table.rows}
+    places = tuple(dict.fromkeys(row.place for row in table.rows))
+    found = {(row.policy, row.place): row for row in table.rows}
     if len(found) < len(table.rows):
         raise InputError("a matrix has one cell for a policy and a column, but the table has several rows for one")
-    rankings = {at: _ranking([row for row in table.rows if _place(row) == at], metric, quantity) for at in places}
+    rankings = {at: _ranking([row for row in table.rows if row.place == at], metric, quantity) for at in places}
     return GapMatrix(
         title=table.title,
         metric=metric,
@@ -56,10 +58,6 @@ def arrange(table: GapTable, metric: str = GAP_METRIC) -> GapMatrix:
         ),
         notes=table.notes,
     )
-
-
-def _place(row: GapRow) -> float:
-    return row.load if row.at is None else row.at
 
 
 def _information(rows: Sequence[GapRow], policy: str) -> str:
@@ -92,7 +90,7 @@ def _values(row: GapRow, metric: str, quantity: Quantity) -> tuple[float, ...]:
 
 
 def _column(at: float, rows: Sequence[GapRow], metric: str, ranking: Ranking | str) -> Column:
-    gaps = [row.gaps[metric] for row in rows if _place(row) == at and metric in row.gaps]
+    gaps = [row.gaps[metric] for row in rows if row.place == at and metric in row.gaps]
     bounds = tuple(dict.fromkeys(gap.label for gap in gaps))
     return Column(at, bounds, ranking if isinstance(ranking, str) else "")
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from orsched.gap_table import Gap, percent
+from orsched.gap_row import Gap
+from orsched.gap_text import aligned, located, percent
 from orsched.html_table import html_table
 from orsched.metrics import METRICS
 from orsched.statistics.estimate import Estimate
@@ -19,9 +20,6 @@ Standing = Literal["best", "not worse", "worse", "unranked"]
 
 MARKS: Mapping[Standing, str] = {"best": "*", "not worse": "=", "worse": "", "unranked": ""}
 """What stands behind a number."""
-
-AXES: Mapping[str, str] = {"load": "load", "rate_per_s": "requests/s", "scale": "scale"}
-"""What the columns are called, by `GapTable.axis`."""
 
 NOT_RUN, NO_BOUND, NOT_MEASURED = "not run", "no bound", "not measured"
 
@@ -122,8 +120,7 @@ class GapMatrix:
     @property
     def headers(self) -> tuple[str, ...]:
         """Of the columns of the text form."""
-        name = AXES.get(self.axis, self.axis)
-        return ("policy", "information", *(f"{name} {at}" for at in self._places().values()))
+        return ("policy", "information", *(located(self.axis, at) for at in self._places().values()))
 
     def text(self, cell: Cell) -> str:
         """A cell as text: the mean and its half-width with a mark, or a word."""
@@ -142,7 +139,7 @@ class GapMatrix:
         for at, said in texts.items():
             for text in filter(None, said):
                 places.setdefault(text, []).append(names[at])
-        return [f"{what} at {AXES.get(self.axis, self.axis)} {', '.join(at)}: {text}" for text, at in places.items()]
+        return [f"{what} at {located(self.axis, *at)}: {text}" for text, at in places.items()]
 
     def rows(self) -> list[tuple[str, ...]]:
         """The matrix as text, in the order of `headers`."""
@@ -200,9 +197,7 @@ class GapMatrix:
 
     def summary(self) -> str:
         """Aligned plain text: the title, what the numbers are, the matrix, what is below it."""
-        lines = [self.headers, *self.rows()]
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        text = ["  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in lines]
+        text = aligned([self.headers, *self.rows()])
         return "\n".join([self.title, self.caption, "", *text, *self.footers()])
 
     def __str__(self) -> str:

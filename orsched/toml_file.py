@@ -78,13 +78,20 @@ def one_line(text: str) -> str:
 
 
 def explain(error: ValidationError) -> str:
-    """Say in one line what is wrong with the first offending field; of its value only what is short is shown."""
+    """Say in one line what is wrong with the first offending field; of its value only what is short is shown.
+
+    A string stands in quotes, so that ``"3"`` is told from ``3``.
+    """
     first = error.errors()[0]
     field = ".".join(map(printed, first["loc"]))
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    value = "" if first["type"] == "missing" or isinstance(first["input"], dict | list) else printed(first["input"])
+    value = "" if first["type"] == "missing" or isinstance(first["input"], dict | list) else _value(first["input"])
     message = first["msg"][:1].lower() + first["msg"][1:]
     return f"{field}{' = ' if value else ''}{value}{': ' if field else ''}{message}{more}"
+
+
+def _value(value: object) -> str:
+    return shown(value) if isinstance(value, str) else printed(value)
 
 
 def printed(value: object) -> str:

@@ -3,19 +3,25 @@
 A distribution that declares ``name = "module:object"`` in that group adds a policy `name`. The object is a
 `policies.recipe.Recipe`, an `orsched.Policy`, or a function without arguments that returns one of these. It is imported
 when the policy is asked for, never before, so that one that does not load harms no other.
+
+Whoever builds the policy is told in one line whose it is when it fails or is not what was announced (`PluginError`), so
+that a mistake in it is neither shown as a result nor under another policy's name. An `InputError` that it raises says
+that the policy cannot run there: that is a result.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from orsched.errors import InputError
+from orsched.errors import InputError, PluginError, UnknownNameError
+from orsched.fleet import Fleet
 from orsched.installation import Finding
 from orsched.policy import Policy
+from orsched.workloads import Workload
 from policies.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -49,11 +55,11 @@ class Plugin:
         return f"{distribution.name} {distribution.version}"
 
     def load(self) -> Recipe:
-        """Import it.
+        """Import it; what its recipe builds is checked.
 
         Raises
         ------
-        InputError
+        PluginError
             When it cannot be imported, is none of the kinds there are, or gives its policy another name.
         """
         try:
@@ -61,20 +67,69 @@ class Plugin:
             if not isinstance(found, Recipe | Policy) and callable(found):
                 found = found()
         except (Exception, SystemExit) as error:  # whatever a module does when it is imported
-            raise self._refused(f"does not load: {type(error).__name__}: {error}") from error
+            raise self.refused(f"does not load: {type(error).__name__}: {error}") from error
         if isinstance(found, Policy):
             policy = found
             found = Recipe(policy.name, f"of {self.origin}", policy.information, lambda workload, fleet: policy)
         if not isinstance(found, Recipe):
             kind = type(found).__name__
-            raise self._refused(f"is of type {kind}: must be a Recipe, a Policy, or a function returning one")
+            raise self.refused(f"is of type {kind}: must be a Recipe, a Policy, or a function returning one")
         if found.name != self.name:
-            raise self._refused(f"calls itself {found.name!r}: the names must be the same")
-        return found
+            raise self.refused(f"calls itself {found.name!r}: the names must be the same")
+        return replace(found, build=CheckedBuild(self, found))
 
-    def _refused(self, why: str) -> InputError:
+    def refused(self, why: str) -> PluginError:
+        """The error that says whose policy it is, where that is, and `why` it cannot be used, in one line."""
         where = " ".join(self.entry.value.split())
-        return InputError(f"policy {self.name!r} of {self.origin} ({where}) {' '.join(why.split())}")
+        return PluginError(f"policy {self.name!r} of {self.origin} ({where}) {' '.join(why.split())}")
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedBuild:
+    """The `Recipe.build` of a plugin: builds the policy that is announced, or says whose mistake it is.
+
+    Parameters
+    ----------
+    plugin : Plugin
+        Where it comes from.
+    announced : Recipe
+        As the plugin gives it.
+    """
+
+    plugin: Plugin
+    announced: Recipe
+
+    def __call__(self, workload: Workload, fleet: Fleet) -> Policy:
+        """Build the policy.
+
+        Raises
+        ------
+        InputError
+            When the plugin raises one: its policy cannot run there. Its message is put into one line.
+        PluginError
+            When it raises anything else, an unknown name included, or builds something else than it announces.
+        """
+        try:
+            built: object = self.announced.build(workload, fleet)
+        except InputError as error:
+            if isinstance(error, PluginError | UnknownNameError):
+                raise self._failed(error) from error
+            raise InputError(" ".join(str(error).split())) from error
+        except (Exception, SystemExit) as error:  # whatever a plugin does
+            raise self._failed(error) from error
+        if not isinstance(built, Policy):
+            raise self.plugin.refused(f"builds an object of type {type(built).__name__}: must be a Policy")
+        if built.name != self.announced.name:
+            raise self.plugin.refused(f"builds a policy of another name, {built.name!r}")
+        if built.information != self.announced.information:
+            raise self.plugin.refused(
+                f"is announced with information {self.announced.information.label!r}, but the policy that it builds "
+                f"has {built.information.label!r}"
+            )
+        return built
+
+    def _failed(self, error: BaseException) -> PluginError:
+        return self.plugin.refused(f"cannot be built: {type(error).__name__}: {error}")
 
 
 @cache

@@ -53,8 +53,10 @@ def build(name: str, workload: Workload, fleet: Fleet) -> Policy:
     ------
     UnknownNameError
         When there is no policy of that name.
+    PluginError
+        When it is a plugin's that does not load, fails, or is not what it announces.
     InputError
-        When the policy cannot run there (WAIT without feasible thresholds).
+        When the policy cannot run there (WAIT without feasible thresholds), or several distributions claim its name.
     """
     return get_recipe(name).build(workload, fleet)
 
@@ -66,8 +68,10 @@ def get_recipe(name: str) -> Recipe:
     ------
     UnknownNameError
         When there is none of that name; the message suggests the nearest.
+    PluginError
+        When a plugin of that name does not load.
     InputError
-        When a plugin of that name does not load, or several distributions claim it.
+        When several distributions claim it.
     """
     recipe = RECIPES.get(name) if isinstance(name, str) else None
     return recipe_of(_plugin(name)) if recipe is None else recipe

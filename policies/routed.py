@@ -8,6 +8,7 @@ from orsched.fleet import Fleet
 from orsched.policy import Policy
 from orsched.workloads import Workload
 from policies.registry import get_recipe, get_router
+from policies.routers import SLOAdmission
 from policies.system import System
 
 
@@ -42,9 +43,12 @@ def routed(workload: Workload, fleet: Fleet, settings: RoutedSettings) -> Policy
     Raises
     ------
     InputError
-        When the batcher cannot run there.
+        When the batcher cannot run there, or the router has nothing to go by.
     """
-    built = get_recipe(settings.batcher).build(workload, fleet).routed_by(get_router(settings.router))
+    router = get_router(settings.router)
+    built = get_recipe(settings.batcher).build(workload, fleet).routed_by(router)
+    if isinstance(router, SLOAdmission):
+        router.require_objectives(workload)
     return replace(built, settings={**built.settings, "batcher": settings.batcher, "router": settings.router})
 
 

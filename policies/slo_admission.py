@@ -67,9 +67,11 @@ def slo_admission(workload: Workload, fleet: Fleet, settings: SLOAdmissionSettin
     Raises
     ------
     InputError
-        When the batcher cannot run there.
+        When the batcher cannot run there, or no class of `workload` has an objective.
     """
-    built = get_recipe(settings.batcher).build(workload, fleet).routed_by(settings.admission())
+    admission = settings.admission()
+    built = get_recipe(settings.batcher).build(workload, fleet).routed_by(admission)
+    admission.require_objectives(workload)
     return replace(built, name="slo-admission", settings={**built.settings, **asdict(settings)})
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from orsched.atomic import write_text
 
@@ -57,3 +58,25 @@ class History:
         runs = [*self.runs(), run][-KEPT:]
         self.path.parent.mkdir(parents=True, exist_ok=True)
         write_text(self.path, "".join(json.dumps(r, allow_nan=False) + "\n" for r in runs))
+
+
+class Recorded(NamedTuple):
+    """A run and the latest one before it of the same size, or None; and why it was not kept, or nothing."""
+
+    found: dict[str, Any]
+    previous: dict[str, Any] | None
+    note: str
+
+
+def recorded(name: str, requests: int, record: bool, measure: Callable[[], dict[str, Any]]) -> Recorded:
+    """Measure, and keep the run in the user's history `name` if `record`; a history that cannot be kept is no error."""
+    history = History.of_user(name)
+    previous = history.last(requests)
+    found = measure()
+    note = ""
+    if record:
+        try:
+            history.append(found)
+        except OSError as error:
+            note = f"not recorded: {error}"
+    return Recorded(found, previous, note)

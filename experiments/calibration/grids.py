@@ -16,13 +16,20 @@ def along(points: pd.DataFrame, x: str, y: str, at: Floats) -> Floats:
 
     Of points with equal `x` the median counts.
     """
-    order = points.groupby(x, as_index=False)[y].median().sort_values(x)
-    known, values = order[x].to_numpy(np.float64), order[y].to_numpy(np.float64)
+    known, values = _medians(points[x].to_numpy(np.float64), points[y].to_numpy(np.float64))
     found = np.interp(at, known, values)
     if known.size > 1:
         slope = max(0.0, (values[-1] - values[-2]) / (known[-1] - known[-2]))
         found = np.where(at > known[-1], values[-1] + slope * (at - known[-1]), found)
     return np.asarray(found, np.float64)
+
+
+def _medians(x: Floats, y: Floats) -> tuple[Floats, Floats]:
+    """The distinct values of `x` in order, and the median of `y` at each; the frames are too small for a groupby."""
+    order = np.lexsort((y, x))
+    known, first, counts = np.unique(x[order], return_index=True, return_counts=True)
+    inner = y[order]
+    return known, (inner[first + (counts - 1) // 2] + inner[first + counts // 2]) / 2
 
 
 def thinned(values: pd.Series | Floats) -> Floats:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,9 +21,13 @@ from experiments.calibration.readers import Groups, read_groups
 from experiments.calibration.request import Wanted
 from experiments.calibration.shapes import Shape, shape_of
 from experiments.calibration.transfer import LeftOut, Sized, leave_out
+from experiments.notebook import frames_html
 from orsched.catalogue import FitError, Hardware
 from orsched.checks import require_number
 from orsched.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _WHOLE = (ITERATIONS.name, MUXSERVE.name, SPLITWISE.name)
 
@@ -141,6 +145,15 @@ class Outcome:
         from orsched.hardware_file import hardware_from_toml
 
         return hardware_from_toml(toml_text(self.entry()), self.profile.group)
+
+    def frame(self) -> pd.DataFrame:
+        """Errors by regime and of cross-checks; see `experiments.calibration.frames.outcome_frame`."""
+        from experiments.calibration.frames import outcome_frame
+
+        return outcome_frame(self)
+
+    def _repr_html_(self) -> str:
+        return frames_html({f"{self.profile.group}: {type(self.found.service).__name__.lower()}": self.frame()})
 
     def with_overhead(self, overhead: Overhead, of: str, order: Order) -> Outcome:
         """Add a fitted overhead to the model, and say so in the notes.

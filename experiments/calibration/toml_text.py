@@ -16,7 +16,8 @@ def toml_text(entry: Mapping[str, Any]) -> str:
     """Return an entry as TOML text.
 
     Plain values first, then tables, then arrays of tables, each in the order given. Values may be
-    strings, numbers, booleans and lists of these; long strings are folded over lines.
+    strings, numbers, booleans, lists of these, and within arrays of tables tables, which are written inline; long
+    strings are folded over lines.
 
     Raises
     ------
@@ -61,7 +62,13 @@ def _value(key: str, value: object) -> str:
     if isinstance(value, list):
         between = ",\n  " if value and isinstance(value[0], list) else ", "
         return "[" + between.join(_value(key, item) for item in value) + "]"
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{_key(name)} = {_value(name, item)}" for name, item in value.items()) + "}"
     raise InputError(f"{key} = {value!r} cannot be written to a catalogue entry")
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else json.dumps(name, ensure_ascii=False)
 
 
 def _string(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,7 +10,7 @@ from experiments.cli.consoles import error_console, output_console, print_json
 from experiments.cli.options import Json
 
 if TYPE_CHECKING:
-    from experiments.bench.history import History
+    from experiments.bench.history import Recorded
 
 bench = typer.Typer(help="Measure speed.", no_args_is_help=True)
 
@@ -31,19 +31,16 @@ def engine(
 ) -> None:
     """Simulated requests per second on one core, beside bare SimPy timeouts in the same process."""
     from experiments.bench.engine import bench_engine
-    from experiments.bench.history import History
+    from experiments.bench.history import recorded
     from experiments.bench.report import to_rich
 
-    history = History.of_user("bench-engine")
-    previous = history.last(requests)
     with error_console().status("simulating"):
-        found = bench_engine(requests, full=full)
-    if record:
-        _record(history, found)
+        run = recorded("bench-engine", requests, record, lambda: bench_engine(requests, full=full))
+    _say(run)
     if as_json:
-        print_json({**found, "previous": previous})
+        print_json({**run.found, "previous": run.previous})
     else:
-        output_console().print(to_rich(found, previous))
+        output_console().print(to_rich(run.found, run.previous))
 
 
 @bench.command("service")
@@ -99,23 +96,18 @@ def bounds(
 ) -> None:
     """Wall time and peak memory of the bounds, each in a process of its own, beside their targets."""
     from experiments.bench.bounds import bench_bounds
-    from experiments.bench.history import History
+    from experiments.bench.history import recorded
     from experiments.bench.report import bounds_to_rich
 
-    history = History.of_user("bench-bounds")
-    previous = history.last(requests)
     with error_console().status("bounding"):
-        found = bench_bounds(requests, modes)
-    if record:
-        _record(history, found)
+        run = recorded("bench-bounds", requests, record, lambda: bench_bounds(requests, modes))
+    _say(run)
     if as_json:
-        print_json({**found, "previous": previous})
+        print_json({**run.found, "previous": run.previous})
     else:
-        output_console().print(bounds_to_rich(found, previous))
+        output_console().print(bounds_to_rich(run.found, run.previous))
 
 
-def _record(history: History, found: dict[str, Any]) -> None:
-    try:
-        history.append(found)
-    except OSError as error:
-        error_console().out(f"note: not recorded: {error}", highlight=False)
+def _say(run: Recorded) -> None:
+    if run.note:
+        error_console().out(f"note: {run.note}", highlight=False)

@@ -9,8 +9,6 @@ import typer
 from experiments.cli import options
 from experiments.cli.consoles import error_console, output_console, print_json
 
-EVERY = "all"
-
 
 def bound(
     workload: options.WorkloadName = options.WORKLOAD,
@@ -29,28 +27,26 @@ def bound(
     as_json: options.Json = False,
 ) -> None:
     """Show every bound at one load with 95% intervals, and how close policies come to them."""
-    import policies
     from experiments.bounding import bounding
-    from experiments.experiment import Experiment
+    from experiments.orders.evaluating import bounding_order
     from experiments.progress import progress_bar
     from experiments.render.bounding import to_rich
 
-    known = tuple(policies.policy_names())
-    named = None if policy is None else options.split_names(policy)
-    experiment = Experiment(
+    experiment = bounding_order(
         workload=workload,
-        fleet=options.fleet_of(hardware, instances),
-        policies=known if named is None or EVERY in named else named,
-        loads=(load,),
+        hardware=hardware,
+        load=load,
         requests=requests,
         replications=replications,
         seed=seed,
-        drop_oversized=drop_oversized,
+        instances=instances,
+        policy=policy,
         predictor=predictor,
+        drop_oversized=drop_oversized,
     )
     errors = error_console()
     with progress_bar(errors, "sample paths", replications) as advance:
-        found = bounding(experiment, with_policies=named is not None, on_path_done=advance)
+        found = bounding(experiment, with_policies=policy is not None, on_path_done=advance)
     if as_json:
         for notice in found.notices:
             errors.out(f"note: {notice}", highlight=False)

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from experiments.cli import options
 from experiments.cli.consoles import error_console, output_console, print_json
-
-if TYPE_CHECKING:
-    from experiments.calibration.order import Order, Outcome
 
 
 def calibrate(
@@ -73,7 +70,8 @@ def calibrate(
     as_json: options.Json = False,
 ) -> None:
     """Fit a service model to measured iteration times: errors by regime, a hardware file, residuals."""
-    from experiments.calibration.order import Order, accepted, attempt, left_out
+    from experiments.calibration.delivery import Delivery
+    from experiments.calibration.order import Order, left_out
     from experiments.render import calibration as render
 
     order = Order(
@@ -96,7 +94,8 @@ def calibrate(
         source=source,
         licence=licence,
     )
-    _require_targets(out, plot, points)
+    delivery = Delivery(out, plot, points, max_num_batched_tokens, num_gpu_blocks)
+    delivery.require_possible()
     if leave_out is not None:
         rows = left_out(order, leave_out)
         if as_json:
@@ -104,14 +103,7 @@ def calibrate(
         else:
             output_console().print(render.left_out_table(rows, leave_out))
         return
-    outcome = attempt(order)
-    if plot is not None:
-        _plot(outcome, plot)
-    outcome = accepted(outcome, order)
-    if points is not None:
-        outcome = _with_points(outcome, points, order, max_num_batched_tokens, num_gpu_blocks)
-    if out is not None:
-        _write(outcome, out)
+    outcome = delivery.carry_out(order)
     errors = error_console()
     for note in (*outcome.profile.notes, *outcome.found.notes):
         errors.out(f"note: {note}", highlight=False)
@@ -119,54 +111,3 @@ def calibrate(
         print_json(render.calibration_document(outcome))
     else:
         output_console().print(render.calibration_table(outcome))
-
-
-def _require_targets(out: Path | None, plot: Path | None, points: Path | None) -> None:
-    """Refuse what cannot be written or read before anything is computed."""
-    from experiments.calibration.residual_plot import SUFFIXES
-    from orsched.errors import InputError
-
-    if out is not None and out.suffix != ".toml":
-        raise InputError(f"--out {out.name}: a hardware file ends in .toml")
-    if plot is not None and plot.suffix not in SUFFIXES:
-        raise InputError(f"--plot {plot.name}: a figure is a file ending in {', '.join(SUFFIXES)}")
-    for option, path in (("--out", out), ("--plot", plot)):
-        if path is not None and (path.is_dir() or not path.parent.is_dir()):
-            raise InputError(f"{option} {path}: cannot be written; no such folder, or a folder itself")
-    if points is not None and not points.is_file():
-        raise InputError(f"--points {points}: no such file")
-
-
-def _with_points(
-    outcome: Outcome, points: Path, order: Order, token_budget: int, num_gpu_blocks: int | None
-) -> Outcome:
-    from experiments.calibration.points import calibrated_overhead
-    from experiments.validation.settings import EngineSettings
-
-    entry, ranks = outcome.hardware(), order.ranks
-    settings = EngineSettings(
-        entry.max_num_seqs // ranks,
-        token_budget,
-        num_gpu_blocks,
-        entry.block_tokens,
-        data_parallel=ranks,
-        expert_parallel=ranks > 1,
-    )
-    return outcome.with_overhead(*calibrated_overhead(points, entry, outcome.wanted, settings), order)
-
-
-def _plot(outcome: Outcome, path: Path) -> None:
-    from experiments.calibration.errors import predicted_s
-    from experiments.calibration.residual_plot import write_residual_plot
-    from orsched.service import Lockstep
-
-    service = outcome.found.service
-    one = service.service if isinstance(service, Lockstep) else service
-    title = f"{outcome.profile.group}: {type(one).__name__.lower()}"
-    write_residual_plot(path, outcome.found.kept, predicted_s(one, outcome.found.kept), title)
-
-
-def _write(outcome: Outcome, path: Path) -> None:
-    from experiments.calibration.entry import write_entry
-
-    write_entry(path, outcome.entry())

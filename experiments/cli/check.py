@@ -29,11 +29,10 @@ def check(
 ) -> None:
     """Check claims on sampled instances: verdict, tightest slack, witness; exit with 1 when one fails."""
     from experiments.checking import check_claims
+    from experiments.orders.checking import claims_of
     from experiments.progress import progress_bar
-    from proofs_check import CLAIMS, claims_named
 
-    wanted = [claim.name for name in names or CLAIMS for claim in claims_named(name)]
-    claims = [CLAIMS[name] for name in dict.fromkeys(wanted)]
+    claims = claims_of(names)
     with progress_bar(error_console(), "claims", len(claims)) as advance:
         checked = check_claims(claims, seed=seed, quick=quick, workers=workers, on_done=advance)
     if as_json:

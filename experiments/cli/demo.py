@@ -25,7 +25,8 @@ def demo(
 
     Prints the gap table and writes it as Parquet, Markdown, LaTeX and a figure.
     """
-    from experiments.gaps import LOADS, gap_table
+    from experiments.gaps import LOADS
+    from experiments.orders.gaps import gap_table_order
     from experiments.progress import progress_bar
     from experiments.render.files import require_writable, write
     from experiments.render.terminal import to_rich
@@ -35,13 +36,13 @@ def demo(
         require_writable(path)
     errors = error_console()
     with progress_bar(errors, "sample paths", len(LOADS) * replications) as advance:
-        table = gap_table(
-            options.WORKLOAD,
-            options.fleet_of(options.HARDWARE, 1),
-            options.POLICIES,
-            loads=LOADS,
-            replications=replications,
+        table = gap_table_order(
+            None,
+            workload=options.WORKLOAD,
+            hardware=options.HARDWARE,
+            load=LOADS,
             requests=requests,
+            replications=replications,
             seed=seed,
             workers=workers,
             on_task_done=advance,

@@ -7,15 +7,9 @@ import typer
 
 def doctor() -> None:
     """Check the installation and the policies of other distributions; exit with 1 when something needs attention."""
-    from orsched.installation import DoctorReport
-    from orsched.installation import doctor as examine
+    from experiments.orders.examining import examined
 
-    report = examine()
-    if report.ok:  # else the package that is imported here may be another of its name
-        from policies.plugins import findings
-        from policies.registry import RECIPES
-
-        report = DoctorReport((*report.findings, *findings(RECIPES)))
+    report = examined()
     typer.echo(report.summary())
     if not report.ok:
         raise typer.Exit(1)

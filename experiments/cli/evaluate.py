@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from experiments.cli import options
 from experiments.cli.consoles import error_console, output_console, print_json
-from orsched.errors import InputError
-
-if TYPE_CHECKING:
-    from orsched.fleet import Fleet
-    from orsched.policy import Policy
-    from orsched.workloads.sources import WorkloadSource
 
 
 def evaluate(
@@ -38,30 +32,27 @@ def evaluate(
 ) -> None:
     """Simulate one policy at one load: metrics, bounds and gaps with 95% intervals."""
     from experiments.evaluation import evaluation
-    from experiments.experiment import Experiment
+    from experiments.orders.evaluating import evaluation_order
     from experiments.progress import progress_bar
     from experiments.render.evaluation import to_rich
-    from experiments.source import source_for
 
-    fleet = options.fleet_of(hardware, instances)
-    chosen: str | Policy = policy
-    if thresholds is not None:
-        chosen = _wait(policy, source_for(workload, fleet, drop_oversized), fleet, load, thresholds, stage_iterations)
-    elif stage_iterations != 1:
-        raise InputError("--stage-iterations goes with --thresholds")
-    experiment = Experiment(
+    experiment = evaluation_order(
+        policy,
         workload=workload,
-        fleet=fleet,
-        policies=(chosen,),
-        loads=(load,),
+        hardware=hardware,
+        load=load,
         requests=requests,
         replications=replications,
         seed=seed,
+        instances=instances,
         router=router,
-        slo=options.slo_of(slo_ttft, slo_tpot),
-        warm_up=warm_up,
-        drop_oversized=drop_oversized,
         predictor=predictor,
+        slo_ttft=slo_ttft,
+        slo_tpot=slo_tpot,
+        warm_up=warm_up,
+        thresholds=thresholds,
+        stage_iterations=stage_iterations,
+        drop_oversized=drop_oversized,
     )
     errors = error_console()
     with progress_bar(errors, "sample paths", replications) as advance:
@@ -72,14 +63,3 @@ def evaluate(
         print_json(found.to_json())
     else:
         output_console().print(to_rich(found))
-
-
-def _wait(
-    policy: str, source: WorkloadSource, fleet: Fleet, load: float, thresholds: str, stage_iterations: int
-) -> Policy:
-    from experiments.build import wait_with_thresholds
-
-    if policy != "wait":
-        raise InputError(f"--thresholds is for policy 'wait', not for {policy!r}")
-    per_class = options.split_counts("--thresholds", thresholds)
-    return wait_with_thresholds(source, fleet, load, per_class, stage_iterations)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +9,7 @@ import typer
 
 from experiments.cli import options
 from experiments.cli.consoles import error_console, output_console, print_json
-from orsched.errors import InputError, OrschedError
+from orsched.errors import InputError
 
 if TYPE_CHECKING:
     from experiments.fleet.spec import FleetExperiment
@@ -42,17 +40,20 @@ def fleet(
     if list_specs:
         _list(as_json)
         return
+    from experiments.fleet.asked import asked_experiment, named, specification_name
     from experiments.fleet.report import document, to_rich
     from experiments.fleet.run import run_fleet
     from experiments.fleet.summary import summarise
     from experiments.fleet.tables import notices
     from experiments.progress import progress_bar
 
-    where = f"ready specification {name}" if spec is None else str(spec)
-    experiment = _experiment(where, spec, name, replications, seed, workers)
+    experiment = asked_experiment(spec, name, replications, seed, workers)
     folder = None if out is None else _folders(out, experiment)
     errors = error_console()
-    with _named(where), progress_bar(errors, "sample paths", experiment.replications) as advance:
+    with (
+        named(specification_name(spec, name)),
+        progress_bar(errors, "sample paths", experiment.replications) as advance,
+    ):
         results = run_fleet(experiment, folder=folder, on_path_done=advance)
     summary = summarise(results)
     if out is not None:
@@ -70,29 +71,6 @@ def fleet(
         print_json(document(summary))
     else:
         output_console().print(to_rich(summary))
-
-
-@contextmanager
-def _named(where: str) -> Iterator[None]:
-    """Let errors say which specification they are about."""
-    try:
-        yield
-    except OrschedError as error:
-        raise type(error)(f"{where}: {error}") from None
-
-
-def _experiment(
-    where: str, spec: Path | None, name: str | None, replications: int | None, seed: int | None, workers: int | None
-) -> FleetExperiment:
-    from experiments.fleet.spec import fleet_experiment
-    from experiments.fleet.spec_file import SPECS, read_spec, ready_spec
-
-    if spec is None:
-        table, label, folder = ready_spec(name or ""), name or "", SPECS
-    else:
-        table, label, folder = read_spec(spec), spec.stem, spec.parent
-    with _named(where):
-        return fleet_experiment(table, label, folder, replications=replications, seed=seed, workers=workers)
 
 
 def _folders(out: Path, experiment: FleetExperiment) -> Path | None:
@@ -113,22 +91,20 @@ def _folders(out: Path, experiment: FleetExperiment) -> Path | None:
 def _list(as_json: bool) -> None:
     from rich.table import Table
 
-    from experiments.fleet.spec_file import ready_names, ready_spec
-    from policies.fleet_systems import SYSTEMS
+    from experiments.fleet.asked import listed
 
-    specs = [{"name": name, "description": ready_spec(name).description} for name in ready_names()]
-    systems = [{"name": name, "description": SYSTEMS[name].description} for name in sorted(SYSTEMS)]
+    rows = listed()
     if as_json:
-        print_json({"specifications": specs, "systems": systems})
+        print_json(rows)
         return
     grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for header in ("specification", ""):
         grid.add_column(header, overflow="fold")
-    for row in specs:
+    for row in rows["specifications"]:
         grid.add_row(row["name"], row["description"])
     grid.add_section()
     grid.add_row("", "")
     grid.add_row("fleet system", "")
-    for row in systems:
+    for row in rows["systems"]:
         grid.add_row(row["name"], row["description"])
     output_console().print(grid)

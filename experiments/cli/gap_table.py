@@ -33,7 +33,7 @@ def gap_table(
     output: Annotated[
         list[Path] | None,
         typer.Option(
-            "--output", help="Also write a file: .parquet, .csv, .md, .tex, .html, or .png (no matrix). Repeatable."
+            "--output", help="Also write a file: .parquet, .csv, .md, .tex, .html, .png, .svg or .pdf. Repeatable."
         ),
     ] = None,
     matrix: Annotated[
@@ -46,38 +46,32 @@ def gap_table(
 ) -> None:
     """Measure how far policies are from what no policy can beat, at several loads."""
     from experiments.gaps import LOADS
-    from experiments.gaps import gap_table as measure_gaps
+    from experiments.orders.gaps import gap_table_order, shown_metric
+    from experiments.orders.values import numbers_of
     from experiments.progress import progress_bar
     from experiments.render import matrix as as_matrix
     from experiments.render.files import MATRIX_WRITERS, WRITERS, require_writable, write
     from experiments.render.plain import table_document
     from experiments.render.terminal import to_rich
-    from orsched.errors import InputError, unknown_name
-    from orsched.gap_table import GAP_METRIC
-    from orsched.metrics import METRICS, OF_OBJECTIVE
 
-    if metric is not None and metric not in METRICS:
-        raise unknown_name("metric", metric, METRICS)
-    if metric in OF_OBJECTIVE:
-        raise InputError(f"--metric {metric}: needs an objective, which this command has none of; see orsched evaluate")
-    shown = metric or (GAP_METRIC if matrix else None)
+    shown = shown_metric(metric, matrix)
     for path in output or ():
         require_writable(path, WRITERS if shown is None else MATRIX_WRITERS)
-    loads = LOADS if load is None else options.split_numbers("--load", load)
-    names = options.POLICIES if policy is None else options.split_names(policy)
+    loads = LOADS if load is None else numbers_of("--load", load)
     errors = error_console()
     with progress_bar(errors, "sample paths", len(loads) * replications) as advance:
-        table = measure_gaps(
-            workload,
-            options.fleet_of(hardware, instances),
-            names,
-            loads=loads,
-            replications=replications,
+        table = gap_table_order(
+            policy,
+            workload=workload,
+            hardware=hardware,
+            load=loads,
             requests=requests,
+            replications=replications,
             seed=seed,
+            instances=instances,
             router=router,
-            drop_oversized=drop_oversized,
             predictor=predictor,
+            drop_oversized=drop_oversized,
             workers=workers,
             on_task_done=advance,
         )

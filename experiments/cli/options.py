@@ -1,17 +1,14 @@
-"""Options that several commands share, and how their texts become values."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from orsched.errors import InputError
-
-if TYPE_CHECKING:
-    from orsched.fleet import Fleet
-    from orsched.request import SLO
+from experiments.orders.defaults import HARDWARE as HARDWARE
+from experiments.orders.defaults import POLICIES as POLICIES
+from experiments.orders.defaults import WORKLOAD as WORKLOAD
 
 WorkloadName = Annotated[
     str,
@@ -46,51 +43,3 @@ DropOversized = Annotated[
     bool, typer.Option("--drop-oversized", help="Leave out requests larger than the KV memory instead of refusing.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object.")]
-
-WORKLOAD = "azure-conv"
-HARDWARE = "llama2-7b/a100-80g"
-POLICIES = ("vllm-v0", "vllm-v1", "sarathi", "orca", "sjf", "wait")
-
-
-def fleet_of(hardware_name: str, instances: int) -> Fleet:
-    """`instances` of a catalogue entry."""
-    from orsched.catalogue import hardware
-    from orsched.fleet import Fleet
-
-    return Fleet.identical(hardware(hardware_name), instances)
-
-
-def slo_of(ttft_s: float | None, tpot_s: float | None) -> SLO | None:
-    """An objective from two options that come together or not at all."""
-    from orsched.request import SLO
-
-    if ttft_s is None and tpot_s is None:
-        return None
-    if ttft_s is None or tpot_s is None:
-        raise InputError("an SLO needs both --slo-ttft and --slo-tpot")
-    return SLO(ttft_s, tpot_s)
-
-
-def split_names(values: Sequence[str]) -> tuple[str, ...]:
-    """Names of a repeatable option, each value a comma-separated list."""
-    return tuple(name for value in values for name in (part.strip() for part in value.split(",")) if name)
-
-
-def split_counts(option: str, text: str) -> tuple[int, ...]:
-    """Whole numbers of an option, separated by commas."""
-    numbers = split_numbers(option, [text])
-    for number in numbers:
-        if not number.is_integer():
-            raise InputError(f"{option} {number:g}: must be a whole number")
-    return tuple(int(number) for number in numbers)
-
-
-def split_numbers(option: str, values: Sequence[str]) -> tuple[float, ...]:
-    """Numbers of a repeatable option, each value a comma-separated list."""
-    numbers = []
-    for text in split_names(values):
-        try:
-            numbers.append(float(text))
-        except ValueError:
-            raise InputError(f"{option} {text!r}: not a number") from None
-    return tuple(numbers)

@@ -10,9 +10,6 @@ import typer
 from experiments.cli import options
 from experiments.cli.consoles import error_console, output_console, print_json
 
-CELLS = ".cells"
-"""Folder of finished cells, beside the page, while a reproduction runs."""
-
 
 def reproduce(
     paper: Annotated[str, typer.Argument(help="What to reproduce: wait, ares, polyserve.")],
@@ -31,31 +28,27 @@ def reproduce(
     An interrupted run goes on where it stopped when it is started again with the same options.
     """
     from experiments.progress import progress_bar
-    from experiments.render.files import require_writable
     from experiments.reproductions import get_reproduction
     from experiments.reproductions.plan import compute_cells
     from experiments.reproductions.store import CellStore
-    from orsched.atomic import write_text
+    from experiments.reproductions.writing import CELLS, require_page, stem_of, write_page
 
     reproduction = get_reproduction(paper)
-    stem = f"{paper}-quick" if quick else paper
-    target = out / f"{stem}.md"
-    require_writable(target, (".md",))
+    stem = stem_of(paper, quick)
+    require_page(out, stem)
     plan = reproduction.plan(quick, seed)
     store = CellStore(out / CELLS)
     errors = error_console()
     with progress_bar(errors, "cells", len(plan.tasks)) as advance:
         report = plan.report(compute_cells(plan.tasks, store, workers=workers, on_cell_done=advance))
-    out.mkdir(parents=True, exist_ok=True)
-    figures = report.write_figures(out, stem)
-    write_text(target, report.page(figures))
+    written = write_page(report, out, stem)
     store.clear()
-    for name in (target.name, *figures.values()):
-        errors.out(f"wrote {out / name}", highlight=False)
+    for path in written:
+        errors.out(f"wrote {path}", highlight=False)
     if as_json:
         print_json(report.document())
     else:
-        output_console().print(page_outcome(target))
+        output_console().print(page_outcome(written[0]))
 
 
 def page_outcome(path: Path) -> str:

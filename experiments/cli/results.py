@@ -101,13 +101,9 @@ def failures(dir: Folder, as_json: options.Json = False) -> None:
 @results.command("compact")
 def compact(dir: Folder) -> None:
     """Put loose parts together; damaged files are set aside and named. A run does so by itself."""
-    from experiments.results.compaction import compact as put_together
-    from experiments.results.compaction import set_damaged_aside
-    from experiments.results.folder import ResultsFolder
+    from experiments.orders.results import compacted
 
-    ResultsFolder.open(dir)
-    folder = ResultsFolder.create(dir)
-    messages = (*set_damaged_aside(folder), *put_together(folder))
+    folder, messages = compacted(dir)
     for message in messages:
         error_console().out(f"note: {message}", highlight=False)
     output_console().out(f"{len(folder.finished())} finished tasks in {len(folder.segments.paths())} segments")
@@ -127,13 +123,12 @@ def table(
 ) -> None:
     """Print the gap tables: a row per policy and column; one table per workload, fleet and predictor."""
     from experiments.findings import open_results
+    from experiments.orders.results import known_metric
     from experiments.render import matrix, plain, terminal
     from experiments.render.files import MATRIX_WRITERS, WRITERS, require_writable, write
-    from orsched.errors import InputError, unknown_name
-    from orsched.metrics import METRICS
+    from orsched.errors import InputError
 
-    if metric is not None and metric not in METRICS:
-        raise unknown_name("metric", metric, METRICS)
+    known_metric(metric)
     for path in output or ():
         require_writable(path, WRITERS if metric is None else MATRIX_WRITERS)
     findings = open_results(dir)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -11,11 +11,6 @@ from experiments.cli import options
 from experiments.cli.consoles import error_console, output_console, print_json
 from experiments.cli.validate_batch_times import batch_times
 from experiments.cli.validate_silicon import silicon
-from orsched.errors import InputError
-
-if TYPE_CHECKING:
-    from experiments.validation.settings import EngineSettings
-    from experiments.validation.vllm_logs import Validation
 
 validate = typer.Typer(help="Hold simulations against measurements.", no_args_is_help=True)
 
@@ -88,15 +83,18 @@ def vllm_logs(
 
     Without --log: three bundled runs with their targets. With --log: any request log, on any hardware entry.
     """
+    from experiments.orders.replaying import replays_order
+    from experiments.progress import progress_bar
     from experiments.render.files import require_writable
     from experiments.validation.figure import ENDINGS, write_figure
     from experiments.validation.report import to_rich, write_tables
+    from experiments.validation.runs import bundled_runs
     from experiments.validation.vllm_logs import document
 
     figures = [path for path in (plot, None if out is None else out / "curves.png") if path is not None]
     for path in figures:
         require_writable(path, ENDINGS)
-    given = {
+    settings = {
         "max_num_seqs": max_num_seqs,
         "max_num_batched_tokens": max_num_batched_tokens,
         "num_gpu_blocks": num_gpu_blocks,
@@ -105,15 +103,10 @@ def vllm_logs(
         "expert_parallel": expert_parallel,
         "prefix_caching": prefix_caching,
     }
-    chosen = {name: value for name, value in given.items() if value is not None}
-    if log is None:
-        if hardware is not None or chosen:
-            idle = "hardware" if hardware is not None else next(iter(chosen))
-            raise InputError(f"--{idle.replace('_', '-')} goes with --log; the bundled runs have their own")
-        found = _bundled(alternatives)
-    else:
-        found = [_of_log(log, hardware, _settings(chosen), alternatives)]
     errors = error_console()
+    runs = len(bundled_runs()) if log is None else 1
+    with progress_bar(errors, "runs", runs) as advance:
+        found = replays_order(log, hardware, settings, alternatives=alternatives, on_run_done=advance)
     written = list(figures) if out is None else [*figures, *write_tables(found, out)]
     for path in figures:
         write_figure(found, path)
@@ -125,43 +118,3 @@ def vllm_logs(
         print_json(document(found))
     else:
         output_console().print(to_rich(found))
-
-
-def _bundled(alternatives: bool) -> list[Validation]:
-    from experiments.progress import progress_bar
-    from experiments.validation.runs import bundled_runs
-    from experiments.validation.vllm_logs import validate_run
-
-    found = []
-    runs = bundled_runs()
-    with progress_bar(error_console(), "runs", len(runs)) as advance:
-        for run in runs:
-            found.append(validate_run(run, with_others=alternatives))
-            advance()
-    return found
-
-
-def _of_log(log: Path, hardware: str | None, settings: EngineSettings, alternatives: bool) -> Validation:
-    from experiments.validation.request_log import read_request_log
-    from experiments.validation.vllm_logs import validate as validated
-    from orsched.catalogue import hardware as entry_of
-
-    if hardware is None:
-        raise InputError("--log needs --hardware: the entry that stands for the server")
-    entry = entry_of(hardware)
-    with error_console().status("replaying"):
-        return validated(read_request_log(log), entry, settings, with_others=alternatives)
-
-
-def _settings(chosen: dict[str, Any]) -> EngineSettings:
-    from experiments.validation.settings import EngineSettings
-
-    for needed in ("max_num_seqs", "max_num_batched_tokens"):
-        if needed not in chosen:
-            raise InputError(f"--log needs --{needed.replace('_', '-')}: as the server was started")
-    if chosen["max_num_seqs"] > chosen["max_num_batched_tokens"]:
-        raise InputError(
-            f"--max-num-seqs {chosen['max_num_seqs']}: at most --max-num-batched-tokens, every running request takes a "
-            "token of the budget"
-        )
-    return EngineSettings(**chosen)

@@ -16,6 +16,7 @@ from orsched.errors import InputError
 
 if TYPE_CHECKING:
     from experiments.spec import ExperimentSpec
+    from experiments.spec.settings import Precision
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,23 +57,35 @@ def resolved(spec: ExperimentSpec | str | Path) -> ExperimentSpec:
     return ready_spec(spec) if isinstance(spec, str) else spec.absolute()
 
 
-def with_precision(spec: ExperimentSpec, relative: float) -> ExperimentSpec:
-    """`spec`, replicated until its first metric (or that of its own precision) is known to `relative`.
+def with_precision(spec: ExperimentSpec, wanted: float | Precision) -> ExperimentSpec:
+    """`spec`, replicated until means are known well enough.
+
+    Parameters
+    ----------
+    spec : ExperimentSpec
+        What is replicated; how often it says itself does not count.
+    wanted : float or Precision
+        A share of the mean, for the metric and the limits of the own precision of `spec`, or else for its first
+        metric; or all of it, in the place of its own.
 
     Raises
     ------
     InputError
-        When that is no share of the mean.
+        When that is no share of a mean.
     """
     from pydantic import ValidationError
 
-    from experiments.spec import ExperimentSpec
+    from experiments.spec import ExperimentSpec, Precision
     from orsched.toml_file import explain
 
     settings = spec.model_dump(exclude={"replications", "precision"}, exclude_unset=True)
-    own = {"metric": spec.metrics[0]} if spec.precision is None else spec.precision.model_dump()
+    if isinstance(wanted, Precision):
+        precision = wanted.model_dump()
+    else:
+        own = {"metric": spec.metrics[0]} if spec.precision is None else spec.precision.model_dump()
+        precision = {**own, "relative": wanted}
     try:
-        return ExperimentSpec.model_validate({**settings, "precision": {**own, "relative": relative}})
+        return ExperimentSpec.model_validate({**settings, "precision": precision})
     except ValidationError as error:
         raise InputError(explain(error)) from None
 

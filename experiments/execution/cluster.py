@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from importlib import import_module
-from itertools import islice
+from itertools import count
 from typing import Any
 
-from experiments.execution.attempt import Attempt, OtherCodeError, Task, attempt, failed, require_code
+from experiments.execution.attempt import Attempt, OtherCodeError, Task, failed, require_code
 from experiments.execution.backend import BackendError
+from experiments.execution.chunks import Chunks, attempt_all
 from orsched.errors import InputError
 
 CONNECT_S = 10
 """Seconds to reach the scheduler, and to reach it again after the connection was lost."""
 
 AHEAD = 4
-"""Tasks handed out per thread of the cluster."""
+"""Chunks of tasks handed out per thread of the cluster."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,10 @@ class Cluster:
             raise InputError("a cluster needs Dask distributed: pip install 'orsched[cluster]'") from None
 
     def attempts(self, tasks: Iterable[Task], code: str) -> Generator[Attempt, None, None]:
-        """Attempt every task; a task whose worker dies is given to another, four times at most."""
+        """Attempt every task; short ones go in chunks (`Chunks`).
+
+        A chunk whose worker dies is given to another worker, four times at most; then so is each of its tasks.
+        """
         import dask
 
         distributed: Any = import_module("distributed")  # its calls carry no types
@@ -76,45 +80,52 @@ class Cluster:
 
     def _results(self, client: Any, tasks: Iterator[Task], code: str) -> Generator[Attempt, None, None]:
         run = secrets.token_hex(4)  # another runner may ask the same cluster for the same tasks
-        ahead = AHEAD * max(1, sum(client.nthreads().values()))
-        names: dict[str, str] = {}
+        chunks, given = Chunks(tasks), dict[str, list[Task]]()
+        numbers = count()
 
-        def hand_out(count: int) -> list[Any]:
+        def hand_out() -> list[Any]:
+            ahead = AHEAD * max(1, sum(self._asked(client.nthreads).values()))
             futures = []
-            for task in islice(tasks, count):
-                futures.append(client.submit(attempt, task, code, key=f"orsched-{run}-{task.id}", pure=False))
-                names[str(futures[-1].key)] = task.id
+            while len(given) < ahead and (chunk := chunks.following()):
+                key = f"orsched-{run}-{next(numbers)}"
+                futures.append(client.submit(attempt_all, chunk, code, key=key, pure=False))
+                given[key] = chunk
             return futures
 
-        working = import_module("distributed").as_completed(hand_out(ahead), loop=client.loop)
+        working = import_module("distributed").as_completed(hand_out(), loop=client.loop)
         for batch in working.batches():
-            yield from self._fetched(client, batch, names)
-            working.update(hand_out(len(batch)))
+            yield from self._fetched(client, batch, chunks, given)
+            working.update(hand_out())
 
-    def _fetched(self, client: Any, batch: Iterable[Any], names: dict[str, str]) -> Iterator[Attempt]:
+    def _fetched(
+        self, client: Any, batch: Iterable[Any], chunks: Chunks, given: dict[str, list[Task]]
+    ) -> Iterator[Attempt]:
         """What became of the tasks of `batch`, with one request for all of them."""
         futures = list(batch)
-        lost = BackendError(
+        if any(future.status in ("cancelled", "lost") for future in futures):
+            raise self._lost()
+        finished = [future for future in futures if future.status == "finished"]
+        for future in futures:
+            if future.status != "finished":
+                chunk, error = given.pop(str(future.key)), future.exception()
+                if isinstance(error, OtherCodeError):
+                    raise error
+                if (task := chunks.lost(chunk)) is not None:
+                    yield failed(task.id, error)
+        for future, found in zip(finished, self._asked(client.gather, finished), strict=True):
+            chunks.took(given.pop(str(future.key)), found)
+            yield from (Attempt(*one) for one, _ in found)
+
+    def _asked(self, request: Callable[..., Any], *arguments: Any) -> Any:
+        try:
+            return request(*arguments)
+        except (OSError, CancelledError):
+            raise self._lost() from None
+
+    def _lost(self) -> BackendError:
+        return BackendError(
             f"the connection to the Dask scheduler at {self.address} is lost; what was finished is kept"
         )
-        if any(future.status in ("cancelled", "lost") for future in futures):
-            raise lost
-        try:
-            found = client.gather([future for future in futures if future.status == "finished"])
-        except (OSError, CancelledError):
-            raise lost from None
-        for future in futures:
-            name = names.pop(str(future.key))
-            if future.status != "finished":
-                yield _failed(name, future.exception())
-        yield from (Attempt(*one) for one in found)
-
-
-def _failed(task: str, error: BaseException) -> Attempt:
-    """What Dask itself says of a task, as that all workers died on it."""
-    if isinstance(error, OtherCodeError):
-        raise error
-    return failed(task, error)
 
 
 def _silence() -> None:

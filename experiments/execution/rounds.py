@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from experiments.execution.specification import Precision
 from experiments.gaps import pooled_stability
+from experiments.results.entries import Exploded
 from experiments.results.folder import ResultsFolder
-from experiments.results.pairing import mappings
 from experiments.results.place import Place
 from orsched.errors import InputError
 from orsched.statistics.estimate import estimate
@@ -99,7 +103,7 @@ def observed(folder: ResultsFolder, places: Sequence[tuple[str, Place]], metric:
     """
     rows = folder.rows(("status", "stable", "growth_per_s", "load", "shown")).table
     names = ("task", "status", "stable", "growth_per_s", "load")
-    known = zip(*(rows[name].to_pylist() for name in names), mappings(rows["shown"]), strict=True)
+    known = zip(*(rows[name].to_pylist() for name in names), _values(rows["shown"], metric), strict=True)
     found = {task: _Seen(*seen) for task, *seen in known}
     cells: dict[tuple[object, ...], list[tuple[Place, _Seen | None]]] = {}
     for task, place in places:
@@ -107,15 +111,17 @@ def observed(folder: ResultsFolder, places: Sequence[tuple[str, Place]], metric:
             key = (place.workload, place.fleet, place.policy, place.predictor, place.point)
             cells.setdefault(key, []).append((place, found.get(task)))
     served = [seen for cell in cells.values() for _, seen in cell if seen is not None and seen.status == "done"]
-    if served and not any(metric in seen.shown for seen in served):
+    if served and not any(seen.value is not None for seen in served):
         raise InputError(f"precision: no task measured {metric!r}")
     kept, left_out, lacking = [], 0, []
     for cell in cells.values():
         done = [(place, seen) for place, seen in cell if seen is not None and seen.status == "done"]
         if _without_mean(done, any(seen is not None for _, seen in cell)):
             left_out += 1
-        elif len(done) > 1 and all(metric in seen.shown for _, seen in done):
-            kept.append(tuple(seen.shown[metric] for _, seen in done))
+            continue
+        values = tuple(seen.value for _, seen in done if seen.value is not None)
+        if 1 < len(values) == len(done):
+            kept.append(values)
         else:
             lacking.append(_label(cell[0][0]))
     return Cells(tuple(kept), left_out, tuple(lacking), len({place.seed for _, place in places}))
@@ -128,7 +134,18 @@ class _Seen(NamedTuple):
     stable: bool | None
     growth_per_s: float | None
     load: float | None
-    shown: Mapping[str, float]
+    value: float | None
+
+
+def _values(column: pa.ChunkedArray, metric: str) -> list[float | None]:
+    """What each map of `column` has under `metric`."""
+    found = Exploded.of(column, np.arange(len(column)))
+    is_wanted = pc.fill_null(pc.equal(found.field(0), metric), False).to_numpy()[found.at]
+    numbers = found.field(1).take(pa.array(found.at[is_wanted])).to_pylist()
+    values: list[float | None] = [None] * len(column)
+    for row, value in zip(found.rows[is_wanted].tolist(), numbers, strict=True):
+        values[row] = value
+    return values
 
 
 def _without_mean(done: Sequence[tuple[Place, _Seen]], any_finished: bool) -> bool:
@@ -136,7 +153,7 @@ def _without_mean(done: Sequence[tuple[Place, _Seen]], any_finished: bool) -> bo
     if not done:
         return any_finished
     place, first = done[0]
-    load = place.point if first.load is None else first.load
+    load = place.point if place.axis == "load" else first.load
     verdicts = [Stability(seen.stable is not False, "", seen.growth_per_s or 0.0) for _, seen in done]
     return not pooled_stability(load, verdicts, place.requests)[0]
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from experiments.experiment import MOST_REQUESTS
 from experiments.fleet.part import Part, PositiveSeconds, Text
+from experiments.fleet.tiers import DrawnTiers
 from orsched.errors import InputError
 from orsched.request import SLO, RequestClass
 
@@ -62,8 +64,23 @@ class TierTable(Part):
         return RequestClass(self.name, SLO(self.ttft_s, self.tpot_s))
 
 
-def require_tiers(tiers: list[TierTable], how: str) -> None:
+def drawn_tiers(tiers: Sequence[TierTable]) -> DrawnTiers:
+    """The rule that draws tiers with their shares."""
+    classes = tuple(tier.request_class() for tier in tiers)
+    return DrawnTiers(classes, tuple(1.0 if tier.share is None else tier.share for tier in tiers))
+
+
+def require_tiers(tiers: Sequence[TierTable], how: str, field: str = "tier") -> None:
     """Refuse tiers whose names are not distinct, or whose shares do not go with `how` they are assigned.
+
+    Parameters
+    ----------
+    tiers : sequence of TierTable
+        The tables.
+    how : {"drawn", "class"}
+        How requests come by their tier.
+    field : str
+        What the tables are called in the specification, for errors.
 
     Raises
     ------
@@ -73,14 +90,13 @@ def require_tiers(tiers: list[TierTable], how: str) -> None:
     names = [tier.name for tier in tiers]
     for place, name in enumerate(names):
         if name in names[:place]:
-            raise InputError(f"tier.{place}.name = {name!r}: given twice")
+            raise InputError(f"{field}.{place}.name = {name!r}: given twice")
     for place, tier in enumerate(tiers):
         if how == "class" and tier.share is not None:
-            raise InputError(f"tier.{place}.share = {tier.share:g}: goes not with workload.tiers = 'class'")
+            raise InputError(f"{field}.{place}.share = {tier.share:g}: goes not with workload.tiers = 'class'")
         if how == "drawn" and tier.share is None and len(tiers) > 1:
-            raise InputError(
-                f"tier.{place}.share: missing; each of several tiers needs one, or workload.tiers = 'class'"
-            )
+            other = ", or workload.tiers = 'class'" if field == "tier" else ""
+            raise InputError(f"{field}.{place}.share: missing; each of several tiers needs one{other}")
     total = math.fsum(1.0 if tier.share is None else tier.share for tier in tiers)
     if how == "drawn" and tiers and abs(total - 1) > SHARE_ROUNDING:
-        raise InputError(f"tier.share: the shares add up to {total:g}, must be 1")
+        raise InputError(f"{field}.share: the shares add up to {total:g}, must be 1")

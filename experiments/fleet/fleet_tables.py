@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
@@ -70,8 +71,17 @@ class MigrationTable(Part):
         return StagedCopy(self.stages, self.last_stage_tokens, self.downtime_ms * MILLISECOND)
 
 
-def fleet_of(groups: list[GroupTable], migration: MigrationTable, folder: Path) -> Fleet:
+def fleet_of(groups: Sequence[GroupTable], migration: MigrationTable, folder: Path, field: str = "group") -> Fleet:
     """Build the fleet.
+
+    Parameters
+    ----------
+    groups, migration
+        The tables.
+    folder : Path
+        What their paths are relative to.
+    field : str
+        What the groups are called in the specification, for errors.
 
     Raises
     ------
@@ -83,10 +93,10 @@ def fleet_of(groups: list[GroupTable], migration: MigrationTable, folder: Path) 
         try:
             built.append(table.group(folder))
         except InputError as error:
-            raise InputError(f"group.{place}: {error}") from None
+            raise InputError(f"{field}.{place}: {error}") from None
     if all(group.role is Role.PREFILL for group in built):
-        raise InputError("group: every group prefills only, so that nobody decodes")
+        raise InputError(f"{field}: every group prefills only, so that nobody decodes")
     try:
         return Fleet(tuple(built), migration.staged_copy())
     except InputError as error:
-        raise InputError(f"group: {error}") from None
+        raise InputError(f"{field}: {error}") from None

@@ -6,21 +6,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import policies
-from experiments.fleet.demand_tables import RATES, TierTable, WorkloadTable
+from experiments.fleet.demand_tables import RATES, TierTable, WorkloadTable, drawn_tiers
 from experiments.fleet.fleet_tables import fleet_of
 from experiments.fleet.paths import PathSource, Rate
 from experiments.fleet.policy_table import PolicyTable
 from experiments.fleet.spec_file import MOST_REPLICATIONS, GoodputTable, ScoringName, SpecFile
 from experiments.fleet.streams import FleetStream, fleet_seed
-from experiments.fleet.tiers import ClassTiers, DrawnTiers, OwnClasses, TierRule
-from experiments.source import notices_of, source_for
+from experiments.fleet.tiers import ClassTiers, OwnClasses, TierRule
+from experiments.roles import require_roles
+from experiments.source import fleet_notices, source_for
 from orsched.checks import require_whole
 from orsched.errors import InputError
 from orsched.faults import Fault
 from orsched.faults_schedule import FaultSchedule
 from orsched.fitting import DROP_IN_FILE, require_fit
 from orsched.fleet import Fleet
-from orsched.group import Role
 from orsched.policy import Policy
 from orsched.request import RequestClass
 from orsched.statistics.warmup import warm_up
@@ -174,7 +174,7 @@ def fleet_experiment(
         goodput=spec.goodput,
         sample_every_s=table.sample_every_s,
         keep_requests=table.keep_requests,
-        notices=_notices(paths, fleet, spec.workload.requests),
+        notices=fleet_notices(paths.source, spec.workload.requests, fleet),
     )
 
 
@@ -195,12 +195,11 @@ def _paths(spec: SpecFile, fleet: Fleet, folder: Path, seed: int) -> PathSource:
 
 
 def _tier_rule(tiers: list[TierTable], table: WorkloadTable) -> TierRule:
-    classes = tuple(tier.request_class() for tier in tiers)
     if table.tiers == "class":
-        return ClassTiers(classes)
+        return ClassTiers(tuple(tier.request_class() for tier in tiers))
     if not tiers:
         return OwnClasses()
-    return DrawnTiers(classes, tuple(1.0 if tier.share is None else tier.share for tier in tiers))
+    return drawn_tiers(tiers)
 
 
 def _contender(place: int, table: PolicyTable, representative: Workload, fleet: Fleet) -> Contender:
@@ -209,9 +208,7 @@ def _contender(place: int, table: PolicyTable, representative: Workload, fleet: 
         policy = system.build(representative, fleet, table.chosen_settings())
         if table.predictor is not None:
             policy = policy.predicted_by(policies.build_predictor(table.predictor, representative))
-        apart = next((group.role for group in fleet.groups if group.role is not Role.MIXED), None)
-        if apart is not None:
-            policy.require_transfers(f"a group of the fleet has role {str(apart)!r}")
+        require_roles(policy, fleet)
     except InputError as error:
         raise InputError(f"policy.{place} ({table.shown_name}): {error}") from None
     return Contender(table.shown_name, system.name, policy)
@@ -230,8 +227,3 @@ def _require_few_samples(every_s: float | None, span_s: float, size: int) -> Non
             f"experiment.sample_every_s = {every_s:g}: more than {MOST_SAMPLED:,} samples of instances in the "
             f"{span_s:.4g} s of a path"
         )
-
-
-def _notices(paths: PathSource, fleet: Fleet, requests: int) -> tuple[str, ...]:
-    found = [notice for kind in fleet.by_hardware() for notice in notices_of(paths.source, requests, kind.hardware)]
-    return tuple(dict.fromkeys(found))

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
+from typing import TYPE_CHECKING
 
+from experiments.fleet.fault_effects import FaultEffects, together
 from experiments.fleet.run import FleetResults
 from experiments.fleet.searching import Bracket
 from experiments.fleet.spec import Contender, FleetExperiment
 from experiments.fleet.task import PathResult, Served
 from orsched.statistics.estimate import Estimate, estimate, paired_difference
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Estimates = Mapping[str, Estimate]
 Numbers = Mapping[str, float]
@@ -63,6 +68,8 @@ class FleetSummary:
         Requests per second of the arrivals' span.
     faults : Estimate
         Listed and drawn ones of a path, whether or not a run lasts until they happen.
+    effects : FaultEffects
+        What became of the listed ones, under all policies on all paths.
     bound : Estimate, optional
         The bound on goodput, requests per second of the arrivals' span; None when a path has none.
     bound_notice : str
@@ -81,12 +88,27 @@ class FleetSummary:
     rows: tuple[FleetRow, ...]
     rate_per_s: Estimate
     faults: Estimate
+    effects: FaultEffects
     bound: Estimate | None
     bound_notice: str
     bound_name: str
     bound_certified: bool
     sustained_bound: Estimate | None
     wall_s: float
+
+    def frame(self) -> pd.DataFrame:
+        """One row per policy, tier and metric; see `experiments.fleet.tables.tidy_frame`."""
+        from experiments.fleet.tables import tidy_frame
+
+        return tidy_frame(self)
+
+    def _repr_html_(self) -> str:
+        from experiments.fleet.tables import notes, tables
+        from orsched.html_table import html_table
+
+        *above, last = tables(self)
+        texts = [html_table(table.title, table.headers, table.rows) for table in above]
+        return "".join([*texts, html_table(last.title, last.headers, last.rows, notes(self))])
 
 
 def summarise(results: FleetResults) -> FleetSummary:
@@ -102,6 +124,7 @@ def summarise(results: FleetResults) -> FleetSummary:
         rows=tuple(rows),
         rate_per_s=estimate([path.rate_per_s for path in paths]),
         faults=estimate([path.faults for path in paths]),
+        effects=together(path.effects for path in paths),
         bound=estimate(most_per_s) if len(most_per_s) == len(paths) else None,
         bound_notice=next((path.limit.notice for path in paths if path.limit.notice), ""),
         bound_name=bounds[0].name if bounds else "",

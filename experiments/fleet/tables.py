@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from experiments.fleet.fault_effects import fault_notices
 from experiments.fleet.fault_report import described
 from experiments.fleet.outcome import UNITS
 from experiments.fleet.summary import Estimates, FleetRow, FleetSummary
@@ -158,11 +159,16 @@ def notes(summary: FleetSummary) -> list[str]:
 
 def notices(summary: FleetSummary) -> list[str]:
     """What was changed, assumed, or could not be said."""
-    return [*summary.experiment.notices, *filter(None, [summary.bound_notice])]
+    found = [*summary.experiment.notices, *filter(None, [summary.bound_notice])]
+    return found + fault_notices(summary.effects, summary.experiment.schedule)
 
 
 def tidy_frame(summary: FleetSummary) -> pd.DataFrame:
-    """One line per policy, tier and metric: policy, tier, metric, unit, mean, half_width, n, versus."""
+    """One line per policy, tier and metric: policy, tier, metric, unit, mean, half_width, n, versus.
+
+    An empty tier is the whole fleet; where versus names a policy, the line is this policy less that one, path by path.
+    The unit is that of mean and half_width (of the 95% interval; missing for one path), and n is the paths.
+    """
     import pandas as pd
 
     lines: list[tuple[object, ...]] = []

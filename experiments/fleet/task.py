@@ -8,6 +8,7 @@ from pathlib import Path
 
 from experiments.fleet.bounding import PathBound, largest_multiple, path_bound
 from experiments.fleet.conservation import require_conserved
+from experiments.fleet.fault_effects import FaultEffects, fault_effects, together
 from experiments.fleet.kept_runs import run_file
 from experiments.fleet.outcome import Judged, arrivals_left_out, good_requests, judge
 from experiments.fleet.searching import Bracket, largest_kept
@@ -54,6 +55,8 @@ class PathResult:
         From the first arrival to the last completion or arrival under any policy, seconds.
     faults : int
         How many may happen on it.
+    effects : FaultEffects
+        What became of the listed ones, under all policies.
     left_out : int
         First arrivals that times and attainment leave out, for all policies.
     limit : PathBound
@@ -70,6 +73,7 @@ class PathResult:
     span_s: float
     end_s: float
     faults: int
+    effects: FaultEffects
     left_out: int
     limit: PathBound
     sustained_bound_per_s: float | None
@@ -88,10 +92,12 @@ def serve(experiment: FleetExperiment, replication: int, folder: Path | None) ->
     faults = experiment.faults_of(replication)
     limit = path_bound(path, experiment.fleet, experiment.scoring) if experiment.judged else PathBound()
     served: dict[str, Served] = {}
+    effects: list[FaultEffects] = []
     end_s, left_out = 0.0, 0
     for place, contender in enumerate(experiment.contenders):
         run = run_of(experiment, contender, path, faults, replication)
         require_conserved(run)
+        effects.append(fault_effects(run, experiment.faults))
         end_s = max(end_s, horizon_s(run))
         if not place:
             left_out = arrivals_left_out(run, experiment.warm_up)
@@ -109,7 +115,16 @@ def serve(experiment: FleetExperiment, replication: int, folder: Path | None) ->
             path, experiment.fleet, experiment.scoring, experiment.attainment, table.least, table.most
         )
     return PathResult(
-        replication, path.rate_per_s, path.span_s, end_s, len(faults), left_out, limit, most_per_s, served
+        replication,
+        path.rate_per_s,
+        path.span_s,
+        end_s,
+        len(faults),
+        together(effects),
+        left_out,
+        limit,
+        most_per_s,
+        served,
     )
 
 

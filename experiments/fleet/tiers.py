@@ -26,6 +26,15 @@ class DrawnTiers:
     tiers: tuple[RequestClass, ...]
     shares: tuple[float, ...]
 
+    @property
+    def shown(self) -> str:
+        """Shares and objectives, as ``"70% chat (1 s, 0.05 s)"``."""
+        found = []
+        for one, share in zip(self.tiers, self.shares, strict=True):
+            objective = "" if one.slo is None else f" ({one.slo.ttft_s:g} s, {one.slo.tpot_s:g} s)"
+            found.append(f"{100 * share:g}% {one.name}{objective}")
+        return " + ".join(found)
+
     def __call__(self, path: Workload, rng: np.random.Generator) -> Workload:
         """The path with its classes replaced by drawn tiers."""
         ids = rng.choice(len(self.tiers), size=len(path), p=np.array(self.shares) / sum(self.shares))

@@ -5,13 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from experiments.hindsight.laws import Law
+from experiments.notebook import frames_html
 from fluid.hindsight import hindsight_optimum, mc_sf_starts, total_latency
 from orsched.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 CLOSE = 0.01
 """Proved gap up to which an instance counts as closed."""
@@ -120,6 +124,22 @@ class Study:
             "cpu_s": _summary(self.column("cpu_s")),
             "rows": [{**asdict(row), "gap": row.gap, "mc_sf_over_incumbent": row.ratio} for row in self.rows],
         }
+
+    def frame(self) -> pd.DataFrame:
+        """One row per instance; whatever else `to_json` has is in ``attrs``.
+
+        Columns: index; requests; memory_tokens; mc_sf, incumbent and bound (TEL, rounds); bound_source; status;
+        seconds (wall) and cpu_s; gap, ``(incumbent - bound) / bound``; mc_sf_over_incumbent.
+        """
+        import pandas as pd
+
+        document = self.to_json()
+        frame = pd.DataFrame(document.pop("rows"))
+        frame.attrs.update(document)
+        return frame
+
+    def _repr_html_(self) -> str:
+        return frames_html({f"law {self.law.name}, seed {self.seed}, method {self.method}": self.frame()})
 
 
 def study(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from orsched.atomic import replacing
+from experiments.render.drawing import PLAIN, drawing
 from orsched.errors import InputError
 from orsched.gap_table import GAP_METRIC, GapRow, GapTable, percent
 
@@ -26,7 +26,7 @@ AXIS_LABELS = {
 
 
 def write_figure(table: GapTable, path: Path) -> None:
-    """Draw the gap of mean latency against the axis of the table as PNG, one line per policy, 95% intervals as bars.
+    """Draw the gap of mean latency against the axis of the table as PNG, SVG or PDF, a line per policy, 95% intervals.
 
     Unstable rows have hollow markers. Policies differ in colour and in marker.
 
@@ -35,27 +35,22 @@ def write_figure(table: GapTable, path: Path) -> None:
     InputError
         When no row has a gap.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     shown = [row for row in table.rows if GAP_METRIC in row.gaps]
     if not shown:
         raise InputError(f"no row has a gap of {GAP_METRIC}: there is nothing to draw")
-    figure = Figure(figsize=(7.5, 4.8), dpi=150, layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    for index, policy in enumerate(table.policies):
-        _draw(axes, index, policy, [row for row in shown if row.policy == policy])
-    gaps = [row.gaps[GAP_METRIC].estimate.mean for row in shown]
-    if min(gaps) > 0 and max(gaps) > WIDE * min(gaps):
-        axes.set_yscale("log")
-    axes.set_xlabel(AXIS_LABELS.get(table.axis, table.axis))
-    axes.set_ylabel("gap of mean latency to the best valid bound (%),\n95% intervals, hollow: unstable")
-    axes.set_title(table.title, fontsize="medium")
-    axes.grid(alpha=0.3)
-    axes.legend(frameon=False)
-    with replacing(path) as part:
-        figure.savefig(part, format="png")
+    with drawing(path, 7.5, 4.8) as figure:
+        axes = figure.add_subplot()
+        for index, policy in enumerate(table.policies):
+            _draw(axes, index, policy, [row for row in shown if row.policy == policy])
+        gaps = [row.gaps[GAP_METRIC].estimate.mean for row in shown]
+        if min(gaps) > 0 and max(gaps) > WIDE * min(gaps):
+            axes.set_yscale("log")
+        axes.set_xlabel(AXIS_LABELS.get(table.axis, table.axis))
+        axes.set_ylabel("gap of mean latency to the best valid bound (%),\n95% intervals, hollow: unstable")
+        axes.set_title(table.title, fontsize="medium", **PLAIN)
+        axes.grid(alpha=0.3)
+        for text in axes.legend(frameon=False).get_texts():
+            text.set(**PLAIN)
 
 
 def _draw(axes: Any, index: int, policy: str, rows: list[GapRow]) -> None:

@@ -8,9 +8,11 @@ from html import escape
 from pathlib import Path
 
 from experiments.render import matrix
+from experiments.render.drawing import ENDINGS as DRAWN
 from experiments.render.figure import write_figure
 from experiments.render.latex import to_latex
 from experiments.render.markdown import to_markdown
+from experiments.render.matrix_figure import write_matrix_figure
 from orsched.atomic import replacing, write_text
 from orsched.errors import InputError
 from orsched.gap_matrix import GapMatrix
@@ -51,7 +53,7 @@ WRITERS: Mapping[str, Callable[[GapTable, Path], None]] = {
     ".md": write_markdown,
     ".tex": write_latex,
     ".html": write_html,
-    ".png": write_figure,
+    **dict.fromkeys(DRAWN, write_figure),
 }
 """The writer of each file name ending."""
 
@@ -61,6 +63,7 @@ MATRIX_WRITERS: Mapping[str, Callable[[GapMatrix, Path], None]] = {
     ".md": lambda table, path: write_text(path, matrix.to_markdown(table)),
     ".tex": lambda table, path: write_text(path, matrix.to_latex(table)),
     ".html": write_html,
+    **dict.fromkeys(DRAWN, write_matrix_figure),
 }
 """Those of a matrix."""
 

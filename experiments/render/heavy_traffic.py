@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from experiments.notebook import frames_html
 from experiments.render.figure import MARKERS, OKABE_ITO
 from orsched.atomic import replacing, write_text
 from orsched.statistics.estimate import Estimate
@@ -34,21 +36,25 @@ class Scaling:
         What was studied, in one line.
     frame : pandas.DataFrame
         Of `proofs_check.heavy_traffic.scaling_study`.
+    about : mapping
+        Policy, system, replications, seed and settings of the policy, as plain values.
     """
 
     title: str
     frame: pd.DataFrame
+    about: Mapping[str, Any]
 
     def slopes(self) -> dict[str, Estimate]:
         """Exponent of each metric with one."""
         return {metric: slope(self.frame, metric) for metric in SHOWN}
 
     def to_json(self) -> dict[str, Any]:
-        """Means by scale, metric by metric, and slopes; for all types together and for each."""
+        """What was studied; means by scale, metric by metric, and slopes; for all types together and for each."""
         kinds = self.frame["type"].unique().tolist()
         metrics = self.frame["metric"].unique().tolist()
         horizons = dict(zip(self.frame["scale"].tolist(), self.frame["horizon_s"].tolist(), strict=True))
         return {
+            **self.about,
             "scales": [{"scale": scale, "horizon_s": horizon} for scale, horizon in sorted(horizons.items())],
             "types": {
                 kind: {
@@ -61,6 +67,38 @@ class Scaling:
                 for kind in kinds
             },
         }
+
+    def means_frame(self) -> pd.DataFrame:
+        """One row per type, metric and scale: type, metric, scale, horizon_s, mean, half_width, n.
+
+        `proofs_check.heavy_traffic.served.measure` says what the metrics are and in which unit; half_width is that of
+        the 95% interval over n replications, missing for one.
+        """
+        import pandas as pd
+
+        document = self.to_json()
+        rows = [
+            {"type": kind, "metric": metric, **place, **found}
+            for kind, numbers in document["types"].items()
+            for metric, values in numbers["means"].items()
+            for place, found in zip(document["scales"], values, strict=True)
+        ]
+        return pd.DataFrame(rows).astype({"half_width": "float64"})
+
+    def slopes_frame(self) -> pd.DataFrame:
+        """One row per type and metric with an exponent: type, metric, slope, half_width (95%, jackknife), n."""
+        import pandas as pd
+
+        rows = [
+            {"type": kind, "metric": metric, "slope": found["mean"], **found}
+            for kind, numbers in self.to_json()["types"].items()
+            for metric, found in numbers["slopes"].items()
+        ]
+        columns = ["type", "metric", "slope", "half_width", "n"]
+        return pd.DataFrame(rows, columns=columns).astype({"half_width": "float64"})
+
+    def _repr_html_(self) -> str:
+        return frames_html({self.title: self.means_frame(), "slopes": self.slopes_frame()})
 
 
 def to_rich(scaling: Scaling) -> Group:

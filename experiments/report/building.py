@@ -20,6 +20,7 @@ from experiments.report.tables.bound_use import bound_use_table
 from experiments.report.tables.bounds import VALIDITY, bounds_table
 from experiments.report.tables.gaps import gap_table
 from experiments.report.tables.metrics import metrics_tables
+from experiments.report.tables.overview import overview_table
 from experiments.report.tables.trouble import trouble_table
 from experiments.report.versions import versions
 from orsched.gap_table import GAP_METRIC
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
 MOST_SERIES = 40
 """Most series in a chart: more cannot be told apart."""
 
-MOST_CHARTED = 20
-"""Most settings with charts; more would make the page too large to open."""
+MOST_CHARTED = 60
+"""Most settings with charts; more would make the page too large to send."""
 
 
 def contents_of(findings: Findings) -> Contents:
@@ -59,6 +60,7 @@ def _contents(findings: Findings) -> Contents:
         title=findings.spec.description,
         chips=_chips(findings, settings),
         parts=[_part(setting, scenes, charted=number < MOST_CHARTED) for number, setting in enumerate(settings)],
+        overview=overview_table(settings),
         trouble=trouble_table(settings, failures),
         validity=tuple(VALIDITY.items()),
         bound_use=bound_use_table(settings),
@@ -71,8 +73,7 @@ def _contents(findings: Findings) -> Contents:
 
 def _part(setting: Setting, scenes: SceneSearch, charted: bool) -> Part:
     figures, left_out = _figures(setting, scenes) if charted else ([], [f"Only {MOST_CHARTED} settings have charts."])
-    ran = any(GAP_METRIC in row.metrics for row in setting.rows.values())
-    metrics = dict.fromkeys([GAP_METRIC, *setting.gap_metrics]) if ran else {}
+    metrics = dict.fromkeys([GAP_METRIC, *setting.gap_metrics]) if setting.ran else {}
     return Part(
         setting=setting,
         sentences=sentences(setting),

@@ -58,6 +58,8 @@ class Contents:
         What it consisted of, in a few words each.
     parts : sequence of Part
         One per workload and fleet.
+    overview : Table or None
+        Who is best in each of them.
     trouble : Table or None
         What did not go as planned.
     validity : sequence of (str, str)
@@ -79,6 +81,7 @@ class Contents:
     title: str
     chips: Sequence[str]
     parts: Sequence[Part]
+    overview: Table | None
     trouble: Table | None
     validity: Sequence[tuple[str, str]]
     bound_use: Table | None

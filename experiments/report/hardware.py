@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def hardware_cards(spec: ExperimentSpec) -> list[HardwareCard]:
     """One card per hardware of the specification; of a file that is gone only its name."""
     cards = []
-    for name in dict.fromkeys(fleet.hardware for fleet in spec.fleets):
+    for name in dict.fromkeys(name for fleet in spec.fleets for name in fleet.hardware_names):
         try:
             cards.append(hardware_card(hardware(name)))
         except InputError as error:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
+from collections.abc import Sequence
 from functools import cache
 from importlib import resources
-from typing import Any
 
-from experiments.report.contents import Contents
+from experiments.report.contents import Contents, Part
+from experiments.report.packing import by_columns, packed, plain_json, script_json
 from experiments.report.palette import DASHES, SHAPES, page_config, style_variables
 
 _TEMPLATES = "templates"
@@ -18,7 +18,11 @@ _TEMPLATES = "templates"
 def page(contents: Contents) -> str:
     """Lay the contents out.
 
-    Every text is escaped: in the markup by the template engine, in the data of the charts by `script_json`. A content
+    The summary, every gap matrix of mean latency and all texts are markup that needs no script. Charts and the other
+    tables of a setting, and the chart library, are carried packed (`experiments.report.packing`) and unpacked when
+    the setting is shown.
+
+    Every text is escaped: in the markup by the template engine, in the data of the charts by being data. A content
     security policy lets the browser run the page's own two scripts, by their hashes, and load nothing at all: no
     network, no evaluated text (Vega interprets its expressions).
     """
@@ -31,51 +35,26 @@ def page(contents: Contents) -> str:
         undefined=StrictUndefined,
         trim_blocks=True,
     )
+    marks = _marks(contents)
+    rest = environment.get_template("rest.html")
     library, script = chart_library(), _file("report.js")
-    style = _file("report.css") + style_variables()
+    styles = {"style": _file("report.css") + style_variables(), "unscripted": _file("unscripted.css")}
+    axis = next((part.setting.axis_name for part in contents.parts), "")
     return environment.get_template("report.html").render(
         contents=contents,
-        marks=_marks(contents),
-        charts=Markup(script_json(_charts(contents))),
-        library=Markup(library),
+        rests={part.setting.name: Markup(_rest(part, rest.render(part=part, marks=marks))) for part in contents.parts},
+        common=Markup(script_json({"config": page_config(), "axis": axis})),
+        library=Markup(packed(library)),
         script=Markup(script),
-        style=Markup(style),
-        policy=_policy(style, library, script),
+        policy=_policy(list(styles.values()), [library, script]),
+        **{name: Markup(style) for name, style in styles.items()},
     )
 
 
-def script_json(value: Any) -> str:
-    """JSON that may stand inside a script element: ASCII, without a character that means something to HTML.
-
-    Raises
-    ------
-    ValueError
-        For NaN and infinities, which JSON does not have.
-    """
-    text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
-    for character in "<>&":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return text
-
-
-def packed(spec: dict[str, Any]) -> dict[str, Any]:
-    """A specification whose data sets are columns, a third of the size; the page's script unpacks them again.
-
-    A column of texts is ``{"of": distinct texts, "at": positions in them}``, any other a list.
-    """
-    return spec | {"datasets": {name: _columns(rows) for name, rows in spec["datasets"].items()}}
-
-
-def _columns(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name in rows[0] if rows else ():
-        column = [row[name] for row in rows]
-        if all(isinstance(value, str) for value in column):
-            texts = {text: place for place, text in enumerate(dict.fromkeys(column))}
-            found[name] = {"of": list(texts), "at": [texts[text] for text in column]}
-        else:
-            found[name] = column
-    return found
+def _rest(part: Part, markup: str) -> str:
+    """What is unpacked when a setting is shown: markup, and the specifications of its charts by their name."""
+    figures = {figure.name: [by_columns(variant.spec) for variant in figure.variants] for figure in part.figures}
+    return packed(plain_json({"markup": markup, "figures": figures}))
 
 
 @cache
@@ -84,16 +63,15 @@ def chart_library() -> str:
     import vl_convert
 
     library: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
-    return library.replace("</script", "<\\/script")
+    return library
 
 
-def _policy(style: str, *scripts: str) -> str:
-    allowed = " ".join(_hash(script) for script in scripts)
+def _policy(styles: Sequence[str], scripts: Sequence[str]) -> str:
     return "; ".join(
         (
             "default-src 'none'",
-            f"script-src {allowed}",
-            f"style-src {_hash(style)}",
+            f"script-src {' '.join(map(_hash, scripts))}",
+            f"style-src {' '.join(map(_hash, styles))}",
             "base-uri 'none'",
             "form-action 'none'",
         )
@@ -102,16 +80,6 @@ def _policy(style: str, *scripts: str) -> str:
 
 def _hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
-
-
-def _charts(contents: Contents) -> dict[str, Any]:
-    axis = next((part.setting.axis_name for part in contents.parts), "")
-    figures = {
-        figure.name: [packed(variant.spec) for variant in figure.variants]
-        for part in contents.parts
-        for figure in part.figures
-    }
-    return {"config": page_config(), "axis": axis, "figures": figures}
 
 
 def _marks(contents: Contents) -> list[dict[str, str]]:

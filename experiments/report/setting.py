@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from orsched.gap_table import GapRow, GapTable
+from orsched.gap_matrix import GapMatrix
+from orsched.gap_table import GAP_METRIC, GapRow, GapTable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,7 +67,7 @@ class Setting:
     @cached_property
     def rows(self) -> dict[tuple[str, float], GapRow]:
         """By series and column, in the order of the experiment."""
-        return {(row.policy, row.load if row.at is None else row.at): row for row in self.table.rows}
+        return {(row.policy, row.place): row for row in self.table.rows}
 
     @cached_property
     def columns(self) -> tuple[float, ...]:
@@ -83,6 +84,21 @@ class Setting:
         """Metrics that some row has a gap of, those that the experiment shows first."""
         found = dict.fromkeys(metric for row in self.rows.values() for metric in row.gaps)
         return tuple(dict.fromkeys([*(metric for metric in self.metrics if metric in found), *found]))
+
+    def matrix(self, metric: str) -> GapMatrix:
+        """The table as a matrix of one metric, arranged once."""
+        if metric not in self._matrices:
+            self._matrices[metric] = self.table.matrix(metric)
+        return self._matrices[metric]
+
+    @cached_property
+    def _matrices(self) -> dict[str, GapMatrix]:
+        return {}
+
+    @property
+    def ran(self) -> bool:
+        """Whether any policy has a finished path."""
+        return any(GAP_METRIC in row.metrics for row in self.rows.values())
 
     @property
     def remarks(self) -> list[str]:

@@ -73,8 +73,8 @@ def joined(tables: Sequence[GapTable]) -> tuple[GapTable, Names]:
             names[row.policy, table.predictor] = name
     policies = list(dict.fromkeys(policy for policy, _ in names))
     order = {name: policies.index(policy) for (policy, _), name in names.items()}
-    places = list(dict.fromkeys(row.load if row.at is None else row.at for row in rows))
-    rows.sort(key=lambda row: (places.index(row.load if row.at is None else row.at), order[row.policy]))
+    places = list(dict.fromkeys(row.place for row in rows))
+    rows.sort(key=lambda row: (places.index(row.place), order[row.policy]))
     notices = tuple(dict.fromkeys(notice for table in tables for notice in table.notices))
     return replace(
         tables[0], rows=tuple(rows), notices=notices, predictor=None if several else tables[0].predictor

@@ -9,9 +9,9 @@ from orsched.gap_table import GAP_METRIC, GapRow, percent
 
 def sentences(setting: Setting) -> list[str]:
     """One sentence per column: who is best, how far from the bound, who is as good, who failed."""
-    if not any(GAP_METRIC in row.metrics for row in setting.rows.values()):
+    if not setting.ran:
         return ["No policy has run."]
-    matrix = setting.table.matrix(GAP_METRIC)
+    matrix = setting.matrix(GAP_METRIC)
     return [_sentence(setting, matrix, index) for index in range(len(matrix.columns))]
 
 

@@ -47,40 +47,47 @@ def compact(folder: ResultsFolder) -> tuple[str, ...]:
     """Move all loose parts into segments; damaged ones to ``damaged/``, returning what was wrong with each.
 
     Segments that are not full are merged with them. Readers and runners may go on meanwhile: a task is always in a
-    part or in a segment, for a moment in both. One compaction at a time.
+    part or in a segment, for a moment in both. One compaction at a time, a full segment after the other, so that
+    an interrupted one keeps most of what it did.
 
     Raises
     ------
     OSError
         When a segment cannot be written; all parts are still there then.
     """
+    damaged: list[str] = []
     with folder.lock():
         for place in (folder.path, *(folder.path / name for name in ("parts", "segments", "failures"))):
             remove_leftovers(place, time.time() - LEFTOVER_S)
         loose = sorted(folder.parts.names())
-        if not loose:
-            return ()
-        tables, read, damaged = [], [], []
-        for task in loose:
-            try:
-                tables.append(folder.parts.read(task))
-                read.append(folder.parts.path(task))
-            except FileNotFoundError:
-                continue
-            except DamagedError as error:
-                damaged.append(_aside(folder, folder.parts.path(task), error))
-        for path in folder.segments.paths():
-            try:
-                if folder.segments.rows(path) < FULL_ROWS:
-                    tables.append(folder.segments.read(path))
-                    read.append(path)
-            except DamagedError as error:
-                damaged.append(_aside(folder, path, error))
-        written = _write(folder, tables)
-        for path in read:
-            if path not in written:
-                path.unlink(missing_ok=True)
+        for start in range(0, len(loose), FULL_ROWS):
+            damaged += _together(folder, loose[start : start + FULL_ROWS])
     return tuple(damaged)
+
+
+def _together(folder: ResultsFolder, loose: list[str]) -> list[str]:
+    """Put some parts into segments, with the segments that are not full; the messages about damaged ones."""
+    tables, read, damaged = [], [], []
+    for task in loose:
+        try:
+            tables.append(folder.parts.read(task))
+            read.append(folder.parts.path(task))
+        except FileNotFoundError:
+            continue
+        except DamagedError as error:
+            damaged.append(_aside(folder, folder.parts.path(task), error))
+    for path in folder.segments.paths():
+        try:
+            if folder.segments.rows(path) < FULL_ROWS:
+                tables.append(folder.segments.read(path))
+                read.append(path)
+        except DamagedError as error:
+            damaged.append(_aside(folder, path, error))
+    written = _write(folder, tables)
+    for path in read:
+        if path not in written:
+            path.unlink(missing_ok=True)
+    return damaged
 
 
 def _write(folder: ResultsFolder, tables: list[pa.Table]) -> set[Path]:

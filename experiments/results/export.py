@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orsched.atomic import replacing, write_text
+from experiments.results.csv_text import csv_text
+from orsched.atomic import replacing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +26,8 @@ def write_frame(frame: pd.DataFrame, path: Path) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".csv":
-        write_text(path, frame.to_csv(index=False, lineterminator="\n"))
+        with replacing(path) as part, part.open("w", encoding="utf-8", newline="\n") as file:
+            file.writelines(csv_text(frame))
         return
     with replacing(path) as part:
         frame.to_parquet(part, index=False, compression="zstd")

@@ -1,17 +1,17 @@
-"""Every policy's outcome beside the bounds of the very path it served."""
+"""Every policy's outcome beside the bounds of the very path it served, columnwise."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 
+import numpy as np
 import pyarrow as pa
 
-from experiments.pathwise_gaps import best_bounds, pathwise_gaps
-from experiments.results.place import Place
+from experiments.results.entries import Entries, Names, Whole
+from experiments.results.path_bounds import PathBounds
+from experiments.results.path_gaps import path_gaps
+from experiments.results.places import Places, numbered_paths
 from experiments.results.plan import Plan
-from orsched.bound import Bound
 
 COLUMNS = (
     *("task", "kind", "information", "load", "status", "reason", "stable", "growth_per_s", "settings", "metrics"),
@@ -20,59 +20,37 @@ COLUMNS = (
 """What pairing needs of a finished task."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Paired:
-    """One finished place of one policy.
+    """The finished places of policies, in the order of the plan.
 
     Parameters
     ----------
-    task : str
-        Id.
-    place : Place
-        Its labels.
-    information : str
-        What the policy may know.
-    load : float or None
-        Where the load programme defines one.
-    status, reason : str
-        ``"done"``, or ``"unavailable"`` and why; or what there is to know about stability.
-    stable : bool or None
-        The verdict; None where it did not run.
-    growth_per_s : float
-        Growth of the number in system.
-    settings : str
-        JSON.
-    whole, shown : mapping of str to float
+    places : Places
+        Their labels and finished tasks.
+    paths : ndarray of int, shape (places,)
+        Number of the sample path of each.
+    names : Names
+        Of all metrics; a key of an entry is that of a place, counted from 0, and a metric.
+    whole, shown : Entries
         Metrics of the whole path, which bounds are about, and after the warm-up.
-    bounds : tuple of Bound
-        All of the path; empty where they were not computed.
-    best : mapping of str to Bound
-        The best valid one of each metric.
-    gaps : mapping of str to float
+    gaps : Entries
         Of each metric that has a best bound and may be compared with it.
-    notices : tuple of str
-        What was changed or assumed.
+    bounds : PathBounds
+        The best ones of each path.
     """
 
-    task: str
-    place: Place
-    information: str
-    load: float | None
-    status: str
-    reason: str
-    stable: bool | None
-    growth_per_s: float
-    settings: str
-    whole: Mapping[str, float]
-    shown: Mapping[str, float]
-    bounds: tuple[Bound, ...]
-    best: Mapping[str, Bound]
-    gaps: Mapping[str, float]
-    notices: tuple[str, ...]
+    places: Places
+    paths: Whole
+    names: Names
+    whole: Entries
+    shown: Entries
+    gaps: Entries
+    bounds: PathBounds
 
 
-def paired(plan: Plan, rows: pa.Table) -> list[Paired]:
-    """Pair what is finished, in the order of the plan.
+def paired(plan: Plan, rows: pa.Table) -> Paired:
+    """Pair what is finished.
 
     Parameters
     ----------
@@ -87,57 +65,13 @@ def paired(plan: Plan, rows: pa.Table) -> list[Paired]:
         When bounds are of another path or fleet than what they are beside, or a policy did better than a pathwise
         bound allows.
     """
-    columns = {name: rows[name].to_pylist() for name in COLUMNS if name not in ("metrics", "shown")}
-    columns |= {name: mappings(rows[name]) for name in ("metrics", "shown")}
-    at = {task: row for row, task in enumerate(columns["task"])}
-    places = [(task, place) for task, place in plan.places() if task in at]
-    bounds: dict[tuple[object, ...], tuple[tuple[Bound, ...], dict[str, Bound]]] = {}
-    for task, place in places:
-        if place.kind == "bound":
-            found = tuple(Bound(subject=columns["subject"][at[task]], **bound) for bound in columns["bounds"][at[task]])
-            bounds[place.path] = found, best_bounds(found)
-    result = []
-    for task, place in places:
-        if place.kind != "serve":
-            continue
-        row = at[task]
-        of_path, best = bounds.get(place.path, ((), {}))
-        whole = columns["metrics"][row]
-        gaps = pathwise_gaps(
-            best,
-            whole,
-            columns["comparable"][row],
-            policy=place.policy or "",
-            subject=columns["subject"][row],
-            clock_s=columns["clock_s"][row] or 0.0,
-        )
-        result.append(
-            Paired(
-                task,
-                place,
-                columns["information"][row] or "",
-                columns["load"][row],
-                columns["status"][row],
-                columns["reason"][row],
-                columns["stable"][row],
-                columns["growth_per_s"][row] or 0.0,
-                columns["settings"][row],
-                whole,
-                columns["shown"][row],
-                of_path,
-                best,
-                gaps,
-                tuple(columns["notices"][row]),
-            )
-        )
-    return result
-
-
-def mappings(column: pa.ChunkedArray) -> list[dict[str, float]]:
-    """A column of maps as dictionaries, much faster than `to_pylist`."""
-    found: list[dict[str, float]] = []
-    for chunk in column.chunks:
-        keys, items = chunk.keys.to_pylist(), chunk.items.to_pylist()  # of the whole array, wherever the chunk starts
-        for start, end in pairwise(chunk.offsets.to_pylist()):
-            found.append(dict(zip(keys[start:end], items[start:end], strict=True)))
-    return found
+    bounding, places = (Places.of(plan, rows, kind) for kind in ("bound", "serve"))
+    bounded, paths = numbered_paths(bounding, places)
+    bounded, last = np.unique(bounded[::-1], return_index=True)  # of two tasks that bound one path the last counts
+    bounding = bounding.taken(len(bounding) - 1 - last)
+    whole, shown, bounds = places.exploded("metrics"), places.exploded("shown"), bounding.exploded("bounds")
+    names = Names.of([whole.field(0), shown.field(0), bounds.field(1)])
+    best = PathBounds.of(names, bounded, bounds, bounding.column("subject"))
+    of_whole = Entries.of_maps(whole, names)
+    gaps = path_gaps(places, paths, of_whole, best)
+    return Paired(places, paths, names, of_whole, Entries.of_maps(shown, names), gaps, best)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import chain
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from experiments.results.entries import Floats, Whole, increasing
+from experiments.results.framing import spread
 from experiments.results.pairing import Paired
+from experiments.results.path_bounds import bounds_table
+from experiments.results.places import Places
 from experiments.results.plan import Plan
-from orsched.metrics import METRICS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,29 +64,33 @@ BOUNDS = {
 }
 """Columns of the table of bounds."""
 
-_ORDER = {name: place for place, name in enumerate(METRICS)}
+_OF_PLACES = (
+    *("workload", "fleet", "policy", "predictor", "axis", "point", "seed", "replication", "requests"),
+    *("status", "stable", "reason", "task"),
+)
 
 
-def tidy_frame(found: list[Paired]) -> pd.DataFrame:
+def tidy_frame(found: Paired) -> pd.DataFrame:
     """One row per finished policy on a sample path and metric: the columns of `TIDY`.
 
     ``value`` leaves the warm-up out; ``whole_value`` and ``gap`` are of the whole path, as bounds are. A policy that
     cannot run has one row without a metric, and the reason.
     """
-    return _frame(list(chain.from_iterable(map(_tidy_rows, found))), TIDY)
-
-
-def _tidy_rows(one: Paired) -> Iterator[tuple[Any, ...]]:
-    place = one.place
-    labels = (place.workload, place.fleet, place.policy, one.information, place.predictor)
-    start = (*labels, place.axis, place.point, place.seed, place.replication, place.requests)
-    end = (one.status, one.stable, one.reason, one.task)
-    if not one.whole:
-        yield (*start, None, None, None, None, None, None, None, None, *end)
-    for metric in sorted(one.whole.keys() | one.shown.keys(), key=lambda name: (_ORDER.get(name, len(_ORDER)), name)):
-        bound = one.best.get(metric)
-        known = (None,) * 4 if bound is None else (bound.name, bound.value, bound.validity, bound.certified)
-        yield (*start, metric, one.shown.get(metric), one.whole.get(metric), one.gaps.get(metric), *known, *end)
+    stride, places, best = found.names.stride, found.places, found.bounds.best
+    unmeasured = np.ones(len(places), bool)
+    unmeasured[found.whole.keys // stride] = False
+    keys = increasing(found.whole.keys, found.shown.keys, np.flatnonzero(unmeasured) * stride)
+    place, metric = np.divmod(keys, stride)
+    bound = found.bounds.beside(keys, found.paths)
+    return _frame(
+        TIDY,
+        {name: (places.column(name), place) for name in _OF_PLACES}
+        | {"information": (pc.fill_null(places.column("information"), ""), place)}
+        | {"metric": (pa.chunked_array([pa.array(found.names.array)]), metric)}
+        | {"bound": (best["name"], bound), "bound_value": (best["value"], bound)}
+        | {"bound_validity": (best["validity"], bound), "bound_certified": (best["certified"], bound)},
+        {"value": found.shown.at(keys), "whole_value": found.whole.at(keys), "gap": found.gaps.at(keys)},
+    )
 
 
 def bounds_frame(plan: Plan, rows: pa.Table) -> pd.DataFrame:
@@ -94,15 +103,29 @@ def bounds_frame(plan: Plan, rows: pa.Table) -> pd.DataFrame:
     rows : pyarrow.Table
         Finished tasks, with the columns ``task`` and ``bounds`` at least.
     """
-    bounds = dict(zip(rows["task"].to_pylist(), rows["bounds"].to_pylist(), strict=True))
-    found = []
-    for task, place in plan.places():
-        for bound in bounds.get(task, ()) if place.kind == "bound" else ():
-            where = (place.workload, place.fleet, place.axis, place.point)
-            path = (place.seed, place.replication, place.requests)
-            names = ("metric", "name", "sense", "value", "validity", "certified")
-            found.append((*where, *path, *(bound[name] for name in names), task))
-    return _frame(found, BOUNDS)
+    places = Places.of(plan, rows.select(["task", "bounds"]), "bound")
+    found = places.exploded("bounds")
+    bounds, every = bounds_table(found), np.arange(len(found.rows))
+    return _frame(
+        BOUNDS,
+        {name: (places.labels[name], found.rows) for name in BOUNDS if name in places.labels.column_names}
+        | {"bound" if name == "name" else name: (bounds[name], every) for name in bounds.column_names},
+    )
+
+
+def _frame(
+    kinds: Mapping[str, str],
+    sources: Mapping[str, tuple[pa.ChunkedArray, Whole]],
+    numbers: Mapping[str, Floats] = MappingProxyType({}),
+) -> pd.DataFrame:
+    """A frame with columns `kinds`: `sources`, each at its rows, and `numbers` as they are."""
+    import pandas as pd
+
+    columns = {
+        name: pd.Series(numbers[name], copy=False) if name in numbers else spread(*sources[name], kind)
+        for name, kind in kinds.items()
+    }
+    return pd.DataFrame(columns, copy=False)
 
 
 def tasks_frame(plan: Plan, rows: pa.Table, failed: set[str]) -> pd.DataFrame:
@@ -135,15 +158,3 @@ OF_TASKS = (
     *("code", "wall_s"),
 )
 """Columns of a finished task in the table of tasks."""
-
-
-def _frame(rows: list[tuple[Any, ...]], kinds: dict[str, str]) -> pd.DataFrame:
-    import pandas as pd
-
-    columns = zip(*rows, strict=True) if rows else [()] * len(kinds)
-    types = {"str": "object"}
-    data = {
-        name: pd.Series(column, dtype=types.get(kind, kind))
-        for (name, kind), column in zip(kinds.items(), columns, strict=True)
-    }
-    return pd.DataFrame(data)

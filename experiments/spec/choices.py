@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import policies
-from experiments.spec.entries import FleetEntry, PolicyEntry, WorkloadEntry
-from experiments.spec.files import hardware_file, workload_file
+from experiments.fleet.fleet_tables import MigrationTable
+from experiments.spec.fleet_entry import FleetEntry
+from experiments.spec.policy_entry import PolicyEntry
+from experiments.spec.workload_entry import WorkloadEntry
 from experiments.tasks.file_content import content_of
 from experiments.tasks.fleet_choice import FleetChoice
-from experiments.tasks.plugin_code import plugin_code
+from experiments.tasks.plugin_code import code_of
 from experiments.tasks.policy_choice import PolicyChoice
+from experiments.tasks.system_settings import chosen_settings
 from experiments.tasks.workload_choice import WorkloadChoice
 from orsched.policy import Information
 
@@ -30,17 +33,16 @@ class NamedFleet:
 
 @dataclass(frozen=True, slots=True)
 class NamedPolicy:
-    """A policy with its label, whether it uses output lengths at all, and its code if it is not ours."""
+    """A policy with its label, what is chosen of it, and whether it may use output lengths at all."""
 
     label: str
-    name: str
+    asked: PolicyChoice
     informed: bool
-    code: str | None
 
     def choice(self, predictor: str, router: str | None) -> PolicyChoice:
-        """The policy of a task: a predictor is part of it only where it is asked."""
+        """The policy of a task: a predictor is part of it only where it is asked, the fleet's router only if none."""
         asked = self.informed and predictor != "none"
-        return PolicyChoice(self.name, predictor if asked else None, router, self.code)
+        return self.asked.with_defaults(predictor if asked else None, router)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ def axes_of(spec: ExperimentSpec) -> Axes:
     Raises
     ------
     InputError
-        When a file cannot be read or a policy is unknown.
+        When a file cannot be read, a policy is unknown or its settings are wrong.
     """
     return Axes(
         tuple((entry.shown, workload_choice(entry)) for entry in spec.workloads),
@@ -71,18 +73,28 @@ def axes_of(spec: ExperimentSpec) -> Axes:
 
 def workload_choice(entry: WorkloadEntry) -> WorkloadChoice:
     """The workload of a task."""
-    file = workload_file(entry)
-    content = None if file is None else content_of(file)
-    return WorkloadChoice(entry.name, content, entry.drop_oversized, entry.arrivals, entry.cv)
+    content = None if entry.file is None else content_of(entry.file)
+    return WorkloadChoice(entry.name, content, entry.drop_oversized, entry.arrivals, entry.cv, entry.tier_rule)
 
 
 def fleet_choice(entry: FleetEntry) -> FleetChoice:
     """The fleet of a task."""
-    file = hardware_file(entry)
-    content = None if file is None else content_of(file)
-    return FleetChoice(entry.hardware, content, entry.instances, entry.kv_memory)
+    contents = tuple(None if file is None else content_of(file) for file in entry.hardware_files)
+    return FleetChoice(entry.tables, contents, entry.migration or MigrationTable(), entry.kv_memory)
+
+
+def uses_lengths(entry: PolicyEntry) -> bool:
+    """Whether a policy may use output lengths; a fleet system decides that when it is built, so each may.
+
+    Raises
+    ------
+    InputError
+        When there is no such policy.
+    """
+    return entry.is_system or policies.get_recipe(entry.name).information > Information.NONE
 
 
 def _policy(entry: PolicyEntry) -> NamedPolicy:
-    informed = policies.get_recipe(entry.name).information > Information.NONE
-    return NamedPolicy(entry.shown, entry.name, informed, plugin_code(entry.name))
+    settings = chosen_settings(entry.name, entry.settings) if entry.is_system else "{}"
+    chosen = PolicyChoice(entry.name, None, entry.router, settings, code_of(entry.name, entry.settings))
+    return NamedPolicy(entry.shown, chosen, uses_lengths(entry))

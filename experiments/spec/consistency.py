@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from experiments.distinct import require_distinct
 from experiments.experiment import MOST_REQUESTS
 from orsched.errors import InputError, unknown_name
 from orsched.metrics import METRICS
@@ -37,13 +36,14 @@ def require_consistent(spec: ExperimentSpec) -> None:
     """
     _require_one_axis(spec)
     for name in ("workloads", "fleets", "policies"):
-        _require_distinct(name, [entry.shown for entry in getattr(spec, name)], "set a label")
+        require_distinct(name, [entry.shown for entry in getattr(spec, name)], "set a label")
     for name in (*AXES, "predictors", "seeds", "metrics"):
-        _require_distinct(name, getattr(spec, name) or (), "leave one out")
+        require_distinct(name, getattr(spec, name) or (), "leave one out")
     try:
         warm_up([0.0], spec.warm_up)
     except InputError as error:
         raise InputError(f"warm_up: {error}") from None
+    _require_tiers(spec)
     _require_metrics(spec)
     if spec.precision is not None and "replications" in spec.model_fields_set:
         raise InputError("replications: goes not with precision, which decides how many; set precision.least and most")
@@ -62,14 +62,26 @@ def _require_one_axis(spec: ExperimentSpec) -> None:
         raise InputError("load: missing; scales need one load, the same at every scale")
 
 
+def _require_tiers(spec: ExperimentSpec) -> None:
+    """Tiers of groups are those of requests, where requests have tiers."""
+    known = {tier.name for workload in spec.workloads for tier in workload.tiers or ()}
+    for row, fleet in enumerate(spec.fleets):
+        for place, group in enumerate(fleet.groups or ()):
+            if known and group.tier is not None and group.tier not in known:
+                raise InputError(f"fleets.{row}.groups.{place}.tier: {unknown_name('tier', group.tier, known)}")
+
+
 def _require_metrics(spec: ExperimentSpec) -> None:
+    is_tiered = all(workload.tiers is not None for workload in spec.workloads)
+    if is_tiered and spec.slo is not None:
+        raise InputError("slo: goes not with tiers of every workload, whose objectives count instead")
     for place, name in enumerate(spec.metrics):
         if name not in METRICS:
             raise InputError(f"metrics.{place}: {unknown_name('metric', name, METRICS)}")
         if name in OF_DEADLINES:
             raise InputError(f"metrics.{place} = {name!r}: needs deadlines of each request, see `orsched fleet`")
-        if name in OF_SLO and spec.slo is None:
-            raise InputError(f"metrics.{place} = {name!r}: needs [slo]")
+        if name in OF_SLO and spec.slo is None and not is_tiered:
+            raise InputError(f"metrics.{place} = {name!r}: needs [slo], or tiers of every workload")
     if spec.precision is not None and spec.precision.metric not in spec.metrics:
         raise InputError(f"precision.metric = {spec.precision.metric!r}: must be one of metrics")
 
@@ -86,19 +98,3 @@ def _require_size(spec: ExperimentSpec) -> None:
     tasks = cells * replications * (len(spec.policies) * len(spec.predictors) + (spec.bounds != "none"))
     if tasks > MOST_TASKS:
         raise InputError(f"{tasks:,} tasks: an experiment has at most {MOST_TASKS:,}; take fewer replications")
-
-
-def _require_distinct(field: str, values: Sequence[str | float], remedy: str) -> None:
-    seen: dict[str | int, str | float] = {}
-    for place, value in enumerate(values):
-        first = seen.setdefault(_printed(value), value)
-        if len(seen) <= place:
-            alike = "given twice" if first == value else f"tables print it like {first!r}"
-            raise InputError(f"{field}.{place} = {value!r}: {alike}; {remedy}")
-
-
-def _printed(value: str | float) -> str | int:
-    """What a reader of a table can tell apart: names but for white space, numbers to 6 digits; seeds as they are."""
-    if isinstance(value, str):
-        return " ".join(unicodedata.normalize("NFKC", value).split())
-    return value if isinstance(value, int) else f"{value:g}"

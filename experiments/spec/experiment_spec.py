@@ -11,9 +11,11 @@ from pydantic_core import PydanticCustomError
 from experiments.experiment import LEAST_LOAD, MOST_LOAD, MOST_REQUESTS
 from experiments.fleet.part import Part, Text
 from experiments.spec.consistency import require_consistent
-from experiments.spec.entries import FleetEntry, PolicyEntry, WorkloadEntry
+from experiments.spec.fleet_entry import FleetEntry
 from experiments.spec.listed import Listed
+from experiments.spec.policy_entry import PolicyEntry
 from experiments.spec.settings import MOST_REPLICATIONS, Objective, Precision
+from experiments.spec.workload_entry import WorkloadEntry
 from orsched.errors import InputError
 from orsched.gap_table import SHOWN
 
@@ -50,7 +52,7 @@ class ExperimentSpec(Part):
     predictors: Listed[Text] = (NO_PREDICTOR,)
     """Where policies that use output lengths have them from: ``none`` (what each declares), or as ``noise:0.5``."""
     loads: Axis | None = None
-    """1 is the edge of what any policy sustains."""
+    """1 is the edge of what any policy sustains. Not on fleets that mix hardware, for which no load is defined."""
     rates_per_s: Axis | None = None
     """Requests per second for the whole fleet."""
     scales: Axis | None = None
@@ -67,10 +69,12 @@ class ExperimentSpec(Part):
     """Rule for the arrivals left out of what tables show; gaps always cover the whole path, as bounds do."""
     metrics: Listed[Text] = SHOWN
     """Columns of the gap tables of its results; beside them is always the gap of the mean latency. All others
-    are kept too: of objectives with `slo`, percentiles of the gaps between tokens (``itl_p..``) if one is named."""
+    are kept too: of objectives with `slo` or tiers, percentiles of the gaps between tokens (``itl_p..``) if one
+    is named."""
     bounds: Literal["all", "fast", "none"] = "all"
     """``fast`` leaves out linear programmes over requests and searches over quantiles (`fluid.fast_bounds`)."""
     slo: Objective | None = None
+    """Of all requests of workloads without tiers; those of tiers have their own."""
     precision: Precision | None = None
 
     @model_validator(mode="after")
@@ -148,9 +152,11 @@ class ExperimentSpec(Part):
 
     def absolute(self, folder: Path | None = None) -> ExperimentSpec:
         """The same experiment with relative file names made absolute, below `folder` or the current one."""
-        from experiments.spec.files import with_absolute_files
-
-        return with_absolute_files(self, Path.cwd() if folder is None else folder)
+        root = (Path.cwd() if folder is None else folder).absolute()
+        workloads = tuple(entry.absolute(root) for entry in self.workloads)
+        return self.model_copy(
+            update={"workloads": workloads, "fleets": tuple(entry.absolute(root) for entry in self.fleets)}
+        )
 
     def to_toml(self) -> str:
         """The specification as a TOML file with every setting; `read_spec` gives an equal value."""

@@ -18,7 +18,7 @@ def key_of(spec: ExperimentSpec) -> str:
     facts = {
         "workloads": sorted(canonical(workload.facts) for _, workload in axes.workloads),
         "fleets": sorted(canonical({**fleet.choice.facts, "router": fleet.router}) for fleet in axes.fleets),
-        "policies": sorted(canonical({"name": policy.name, "code": policy.code}) for policy in axes.policies),
+        "policies": sorted(canonical(policy.asked.facts) for policy in axes.policies),
         "predictors": sorted(spec.predictors),
         "axis": spec.axis,
         "points": sorted(spec.points),

@@ -1,4 +1,4 @@
-"""Whether the names of a specification exist, and whether its requests fit on its fleets."""
+"""Whether the names of a specification exist, and whether its parts go together."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ from contextlib import contextmanager
 from itertools import product
 from typing import TYPE_CHECKING
 
-from experiments.spec.files import hardware_file, workload_file
-from orsched.errors import InputError, unknown_name
+from orsched.errors import InputError, UnknownNameError, unknown_name
 
 if TYPE_CHECKING:
-    from experiments.spec.entries import FleetEntry, PolicyEntry, WorkloadEntry
     from experiments.spec.experiment_spec import ExperimentSpec
+    from experiments.spec.fleet_entry import FleetEntry
+    from experiments.spec.policy_entry import PolicyEntry
+    from experiments.spec.workload_entry import WorkloadEntry
+    from orsched.fleet import Fleet
 
 
 def require_known(spec: ExperimentSpec) -> None:
-    """Refuse unknown names and missing files, without opening a trace.
+    """Refuse unknown names, missing files and loads of fleets that have none, without opening a trace.
 
     Raises
     ------
@@ -28,11 +30,13 @@ def require_known(spec: ExperimentSpec) -> None:
             _require_workload(workload)
     for place, fleet in enumerate(spec.fleets):
         with _named(f"fleets.{place}"):
-            _require_fleet(fleet)
+            built = _known_fleet(fleet)
+            if spec.axis != "rate_per_s":
+                _require_load(built)
     informed = False
     for place, policy in enumerate(spec.policies):
-        with _named(f"policies.{place}.name"):
-            informed |= _uses_lengths(policy)
+        informed |= _uses_lengths(place, policy)
+    _require_routers(spec)
     for place, predictor in enumerate(spec.predictors):
         with _named(f"predictors.{place}"):
             _require_predictor(predictor, informed)
@@ -49,10 +53,14 @@ def require_fitting(spec: ExperimentSpec) -> None:
     import policies
     from experiments.spec.choices import fleet_choice, workload_choice
     from experiments.tasks.workload_choice import source_for
+    from fluid.subject import require_bounded
 
     for (row, workload), (column, fleet) in product(enumerate(spec.workloads), enumerate(spec.fleets)):
         with _named(f"workloads.{row} on fleets.{column}"):
-            whole = source_for(workload_choice(workload), fleet_choice(fleet)).whole()
+            chosen = fleet_choice(fleet)
+            whole = source_for(workload_choice(workload), chosen).whole()
+            if spec.bounds != "none":
+                require_bounded(whole, chosen.fleet(), "set bounds = 'none', or keeps_prefixes = false in the groups")
         for place, predictor in enumerate(spec.predictors):
             if predictor != "none":
                 with _named(f"predictors.{place}"):
@@ -62,30 +70,60 @@ def require_fitting(spec: ExperimentSpec) -> None:
 def _require_workload(entry: WorkloadEntry) -> None:
     from orsched.workloads.catalogue import workload_names
 
-    file = workload_file(entry)
-    if file is None and entry.name not in workload_names():
+    if entry.file is None and entry.name not in workload_names():
         raise unknown_name("workload", entry.name, workload_names())
-    if file is not None and not file.is_file():
-        raise InputError(f"{file}: there is no such file")
+    if entry.file is not None and not entry.file.is_file():
+        raise InputError(f"{entry.file}: there is no such file")
 
 
-def _require_fleet(entry: FleetEntry) -> None:
+def _known_fleet(entry: FleetEntry) -> Fleet:
     import policies
     from experiments.spec.choices import fleet_choice
+    from orsched.catalogue import hardware
 
-    file = hardware_file(entry)
-    if file is not None and not file.is_file():
-        raise InputError(f"hardware = {str(file)!r}: there is no such file")
-    fleet_choice(entry).fleet()
+    for place, file in enumerate(entry.hardware_files):
+        if file is not None and not file.is_file():
+            group = "" if entry.groups is None else f"groups.{place}."
+            raise InputError(f"{group}hardware = {str(file)!r}: there is no such file")
+    if entry.hardware is not None:
+        hardware(entry.hardware)  # before it is looked up as that of a group, which the specification does not have
     if entry.router is not None:
         policies.get_router(entry.router)
+    return fleet_choice(entry).fleet()
 
 
-def _uses_lengths(entry: PolicyEntry) -> bool:
+def _require_load(fleet: Fleet) -> None:
+    kinds = fleet.by_hardware()
+    if len(kinds) > 1:
+        names = ", ".join(kind.hardware.name for kind in kinds)
+        raise InputError(
+            f"mixes hardware ({names}), and the load programme is about identical instances: give rates_per_s"
+        )
+
+
+def _uses_lengths(place: int, entry: PolicyEntry) -> bool:
     import policies
-    from orsched.policy import Information
+    from experiments.spec.choices import uses_lengths
 
-    return policies.get_recipe(entry.name).information > Information.NONE
+    with _named(f"policies.{place}.name"):
+        try:
+            informed = uses_lengths(entry)
+        except UnknownNameError:
+            known = {*policies.policy_names(), *policies.fleet_system_names()}
+            raise unknown_name("policy", entry.name, known) from None
+    with _named(f"policies.{place}"):
+        entry.table.chosen_settings()
+    return informed
+
+
+def _require_routers(spec: ExperimentSpec) -> None:
+    """A fleet's router would be ignored by a system that has its own."""
+    for (row, policy), (column, fleet) in product(enumerate(spec.policies), enumerate(spec.fleets)):
+        if policy.is_system and fleet.router is not None:
+            raise InputError(
+                f"fleets.{column}.router = {fleet.router!r}: policies.{row} ({policy.name}) is a fleet system, which "
+                "routes itself; give the other policies their router instead"
+            )
 
 
 def _require_predictor(text: str, informed: bool) -> None:

@@ -32,15 +32,16 @@ def _of_replication(spec: ExperimentSpec, axes: Axes, seed: int, replication: in
     for (workload_label, workload), fleet, at in product(axes.workloads, axes.fleets, spec.points):
         requests = round(spec.requests * at) if spec.axis == "scale" else spec.requests
         path = PathChoice(workload, fleet.choice, spec.axis, at, spec.load, requests, seed, replication)
+        objective = None if workload.tiers else slo
         place = Place("bound", workload_label, fleet.label, None, None, spec.axis, at, seed, replication, requests)
         if spec.bounds != "none":
-            yield BoundTask(path, spec.bounds, slo, place)
+            yield BoundTask(path, spec.bounds, objective, place)
         for named, predictor in product(axes.policies, spec.predictors):
             shown = None if predictor == "none" else predictor
             yield ServeTask(
                 path,
                 named.choice(predictor, fleet.router),
-                slo,
+                objective,
                 spec.warm_up,
                 axes.token_gaps,
                 place._replace(kind="serve", policy=named.label, predictor=shown),

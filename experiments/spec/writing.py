@@ -15,10 +15,16 @@ def spec_toml(spec: ExperimentSpec) -> str:
     table = spec.model_dump(mode="json", exclude_none=True)
     if spec.precision is not None:
         del table["replications"]
+    for fleet in table["fleets"]:
+        if "groups" in fleet:
+            del fleet["instances"]
+    for policy in table["policies"]:
+        if not policy["settings"]:
+            del policy["settings"]
     return toml_text(_short(table))
 
 
 def _short(table: dict[str, Any]) -> dict[str, Any]:
-    """Policies without a label as their names."""
+    """Policies of which nothing else is said as their names."""
     short = [entry["name"] if list(entry) == ["name"] else entry for entry in table["policies"]]
     return table | {"policies": short} if all(isinstance(entry, str) for entry in short) else table

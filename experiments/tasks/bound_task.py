@@ -33,7 +33,7 @@ class BoundTask:
     bounds : {"all", "fast"}
         `fluid.bounds`, or `fluid.fast_bounds` without linear programmes over requests.
     slo : SLO, optional
-        For goodput and attainment.
+        For goodput and attainment, where requests have no tiers.
     place : Place, optional
         Where it stands in an experiment: labels, no part of what it is.
     """
@@ -70,7 +70,7 @@ class BoundTask:
         """
         start = time.perf_counter()
         sample = drawn(self.path)
-        found = BOUNDS[self.bounds](sample.workload, sample.fleet, self.slo)
+        found = BOUNDS[self.bounds](sample.workload, sample.fleet, sample.judged_by(self.slo))
         row = row_of(self.id, self.kind, self.path, sample, time.perf_counter() - start)
         row["bounds"] = [
             {

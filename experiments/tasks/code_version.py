@@ -13,8 +13,14 @@ PACKAGES = ("orsched", "fluid", "policies")
 
 MODULES = (
     "experiments.build",
+    "experiments.fleet.fleet_tables",
+    "experiments.fleet.part",
+    "experiments.fleet.policy_table",
+    "experiments.fleet.streams",
+    "experiments.fleet.tiers",
     "experiments.render.plain",
     "experiments.renewed",
+    "experiments.roles",
     "experiments.serving",
     "experiments.source",
     "experiments.streams",

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-import fluid
-from experiments.source import notices_of
+from experiments.fleet.streams import FleetStream, fleet_generator
+from experiments.source import fleet_notices
 from experiments.streams import Stream, generator
 from experiments.tasks.fleet_choice import FleetChoice
 from experiments.tasks.workload_choice import WorkloadChoice, source_for
+from fluid.subject import identity
 from orsched.fleet import Fleet
+from orsched.objectives import Objectives
+from orsched.request import SLO
 from orsched.workloads import Workload
 
 AxisName = Literal["load", "rate_per_s", "scale"]
@@ -69,8 +72,13 @@ class PathChoice:
         return f"{where}, {place}, seed {self.seed}, replication {self.replication}"
 
     @property
-    def load(self) -> float:
-        """Load of the law of the path on its fleet, the same for all its paths: that of the whole workload."""
+    def load(self) -> float | None:
+        """Load of the law of the path on its fleet, the same for all its paths: that of the whole workload.
+
+        None on a fleet that mixes hardware: the load programme is about identical instances.
+        """
+        if not self.fleet.has_load:
+            return None
         if self.axis == "rate_per_s":
             return _load_at_rate(self.workload, self.fleet, self.point)
         return self.point if self.scale_load is None else self.scale_load
@@ -80,6 +88,12 @@ class PathChoice:
         if self.axis == "rate_per_s":
             return workload.at_rate(self.point)
         return workload.at_load(self.point if self.scale_load is None else self.scale_load, self.fleet.fleet())
+
+    def whole(self) -> Workload:
+        """The whole workload at the load or the rate, with tiers: the law, which policies may be tuned on."""
+        found = self.brought(source_for(self.workload, self.fleet).whole())
+        tiers = self.workload.tiers
+        return found if tiers is None else tiers(found, fleet_generator(self.seed, FleetStream.WHOLE_TIERS, 0))
 
 
 @lru_cache(maxsize=256)
@@ -95,19 +109,26 @@ class DrawnPath:
     ----------
     workload, fleet : Workload, Fleet
         The path and what serves it.
-    load : float
+    load : float or None
         Load of its law on the fleet (`PathChoice.load`).
+    objectives : Objectives, optional
+        Those of the tiers, where there are tiers.
     subject : str
-        `fluid.subject` of the two.
+        Identity of the two, as `fluid.subject.identity` has it.
     notices : tuple of str
         What was changed or assumed.
     """
 
     workload: Workload
     fleet: Fleet
-    load: float
+    load: float | None
+    objectives: Objectives | None
     subject: str
     notices: tuple[str, ...]
+
+    def judged_by(self, slo: SLO | None) -> SLO | Objectives | None:
+        """What counts as within the objective: each request's own, or the same for all."""
+        return slo if self.objectives is None else self.objectives
 
 
 @lru_cache(maxsize=2)
@@ -116,8 +137,11 @@ def drawn(path: PathChoice) -> DrawnPath:
     source = source_for(path.workload, path.fleet)
     fleet = path.fleet.fleet()
     rng = generator(path.seed, Stream.WORKLOAD, path.replication)
-    workload = path.brought(source.draw(path.requests, rng))
-    return DrawnPath(workload, fleet, path.load, fluid.subject(workload, fleet), _notices(path))
+    workload, objectives, tiers = path.brought(source.draw(path.requests, rng)), None, path.workload.tiers
+    if tiers is not None:
+        workload = tiers(workload, fleet_generator(path.seed, FleetStream.TIERS, path.replication))
+        objectives = Objectives.of(workload)
+    return DrawnPath(workload, fleet, path.load, objectives, identity(workload, fleet), _notices(path))
 
 
 def _notices(path: PathChoice) -> tuple[str, ...]:
@@ -126,4 +150,4 @@ def _notices(path: PathChoice) -> tuple[str, ...]:
 
 @lru_cache(maxsize=64)
 def _notices_of(workload: WorkloadChoice, fleet: FleetChoice, requests: int) -> tuple[str, ...]:
-    return notices_of(source_for(workload, fleet), requests, fleet.fleet().hardware)
+    return fleet_notices(source_for(workload, fleet), requests, fleet.fleet())

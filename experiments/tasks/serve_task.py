@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.random import SeedSequence
 
-from experiments.build import Unavailable
 from experiments.render.plain import plain
 from experiments.serving import Served, serve
 from experiments.streams import Stream, seed_sequence
 from experiments.tasks.code_version import code_version
 from experiments.tasks.identity import canonical, task_id
 from experiments.tasks.path_choice import DrawnPath, PathChoice, drawn
-from experiments.tasks.policy_choice import PolicyChoice, built
+from experiments.tasks.policy_choice import PolicyChoice, Refusal, built
 from experiments.tasks.row import row_of
 from experiments.tasks.scene import Scene
 from orsched.errors import InputError
@@ -42,7 +41,7 @@ class ServeTask:
     policy : PolicyChoice
         Who decides.
     slo : SLO, optional
-        For goodput and attainment.
+        For goodput and attainment, where requests have no tiers.
     warm_up : str
         Rule of `orsched.statistics.warmup` for the arrivals left out of the column ``shown``.
     token_gaps : bool
@@ -93,13 +92,13 @@ class ServeTask:
         start = time.perf_counter()
         sample = drawn(self.path)
         policy = built(self.policy, self.path)
-        if isinstance(policy, Unavailable):
+        if isinstance(policy, Refusal):
             found: dict[str, Any] = {"status": "unavailable", "reason": policy.reason}
         else:
             found = self._served(sample, policy)
         who = {
             "policy": self.policy.name,
-            "information": policy.information.label,
+            "information": policy.information if isinstance(policy, Refusal) else policy.information.label,
             "predictor": self.policy.predictor,
             "router": self.policy.router,
         }
@@ -115,7 +114,7 @@ class ServeTask:
         """
         sample = drawn(self.path)
         policy = built(self.policy, self.path)
-        if isinstance(policy, Unavailable):
+        if isinstance(policy, Refusal):
             raise InputError(f"{self.describe()}: {policy.reason}")
         return Scene(sample.workload, sample.fleet, policy, self._seed())
 
@@ -129,7 +128,7 @@ class ServeTask:
             policy,
             self._seed(),
             load=sample.load,
-            slo=self.slo,
+            slo=sample.judged_by(self.slo),
             warm_up_rule=self.warm_up,
             token_gaps=self.token_gaps,
         )

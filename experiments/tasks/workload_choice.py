@@ -7,6 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
+from experiments.fleet.tiers import DrawnTiers
 from experiments.renewed import RenewedSource
 from experiments.source import source_of, without_oversized
 from experiments.tasks.file_content import require_content
@@ -34,6 +35,8 @@ class WorkloadChoice:
         The source's own pattern, or a renewal process in its place.
     cv : float, optional
         With gamma: coefficient of variation of the gaps.
+    tiers : DrawnTiers, optional
+        Draws each request's class, with its objective, in place of the workload's own classes.
     """
 
     name: str
@@ -41,14 +44,15 @@ class WorkloadChoice:
     drop_oversized: bool = False
     arrivals: ArrivalPattern = "recorded"
     cv: float | None = None
+    tiers: DrawnTiers | None = None
 
     @property
     def shown(self) -> str:
         """Name in rows: the catalogue's or the file's, and what replaces the arrivals."""
         name = self.name if self.content is None else Path(self.name).name
-        if self.arrivals == "recorded":
-            return name
-        return f"{name}, {self.arrivals} arrivals" + ("" if self.cv is None else f" cv {self.cv:g}")
+        cv = "" if self.cv is None else f" cv {self.cv:g}"
+        arrivals = "" if self.arrivals == "recorded" else f", {self.arrivals} arrivals{cv}"
+        return name + arrivals + ("" if self.tiers is None else f", {self.tiers.shown}")
 
     @property
     def facts(self) -> dict[str, object]:
@@ -59,7 +63,13 @@ class WorkloadChoice:
             "drop_oversized": self.drop_oversized,
             "arrivals": self.arrivals,
             "cv": self.cv,
+            "tiers": [] if self.tiers is None else _facts(self.tiers),
         }
+
+
+def _facts(rule: DrawnTiers) -> list[object]:
+    limits = [None if one.slo is None else [one.slo.ttft_s, one.slo.tpot_s] for one in rule.tiers]
+    return [[one.name, *rest] for one, *rest in zip(rule.tiers, limits, rule.shares, strict=True)]
 
 
 @lru_cache(maxsize=8)

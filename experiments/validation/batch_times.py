@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from experiments.notebook import frames_html
 from experiments.validation.batch_times_hinged import hinged_left_out
 from experiments.validation.batch_times_table import batch_times, batches
 from experiments.validation.group_errors import group_errors
@@ -45,6 +46,9 @@ class BatchTimesValidation:
     points: pd.DataFrame
     errors: pd.DataFrame
     shares: Mapping[str, Mapping[str, Shares]]
+
+    def _repr_html_(self) -> str:
+        return frames_html({"errors": self.errors, "points": self.points})
 
 
 def validate_batch_times(progress: Callable[[], None] = lambda: None) -> BatchTimesValidation:

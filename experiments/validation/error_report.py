@@ -71,6 +71,20 @@ def errors_json(errors: pd.DataFrame, shares: SharesByGroup) -> dict[str, Any]:
     }
 
 
+def shares_frame(shares: SharesByGroup) -> pd.DataFrame:
+    """One row per group left out: left_out (the column), group (its value), and what the others fitted.
+
+    That is compute and memory (shares of the peaks achieved), overhead_s (seconds an iteration) and at_bound, the names
+    of those that ended at a bound of the fit and measure nothing.
+    """
+    rows = [
+        {"left_out": column, "group": value, **found._asdict(), "at_bound": ", ".join(found.at_bound)}
+        for column, values in shares.items()
+        for value, found in values.items()
+    ]
+    return pd.DataFrame(rows)
+
+
 def require_folder(folder: Path | None) -> None:
     """Refuse, before any work, a folder that `write_errors` could not write to; None is nowhere.
 

@@ -55,6 +55,67 @@ def metrics_frame(validations: Sequence[Validation]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def verdicts_frame(validations: Sequence[Validation]) -> pd.DataFrame:
+    """One row per run and metric, on its mean over the requests.
+
+    Columns: run, metric; error (signed, a fraction), error_low and error_high (95% interval of the error over resamples
+    of the requests; missing for short logs), target (largest error that counts as met), met, published_error (of
+    others, on this run), mean_absolute_error_s (seconds, request by request), correlation.
+    """
+    import pandas as pd
+
+    rows = []
+    for validation in validations:
+        for comparison in validation.comparisons:
+            low, high = comparison.interval or (None, None)
+            rows.append(
+                {
+                    "run": validation.name,
+                    "metric": comparison.metric,
+                    "error": comparison.error,
+                    "error_low": low,
+                    "error_high": high,
+                    "target": TARGETS[comparison.metric],
+                    "met": comparison.met,
+                    "published_error": validation.published.get(comparison.metric),
+                    "mean_absolute_error_s": comparison.mean_absolute,
+                    "correlation": comparison.correlation,
+                }
+            )
+    numbers = ("error_low", "error_high", "published_error", "correlation")
+    return pd.DataFrame(rows).astype(dict.fromkeys(numbers, "float64"))
+
+
+def runs_frame(validations: Sequence[Validation]) -> pd.DataFrame:
+    """One row per run.
+
+    Columns: run, server, hardware, hardware_kind; the settings of the engine; requests, simulated_preemptions,
+    simulated_iterations; calibrated (what was fitted to what, in words); warnings (a list of texts).
+    """
+    import pandas as pd
+
+    rows = []
+    for validation in validations:
+        document = validation.to_json()
+        for nested in ("metrics", "curves", "other_assumptions"):
+            del document[nested]
+        rows.append(document | document.pop("settings"))
+    return pd.DataFrame(rows).astype({"num_gpu_blocks": "Int64"})
+
+
+def assumptions_frame(validations: Sequence[Validation]) -> pd.DataFrame:
+    """One row per run, other assumption and metric: run, assumption, metric, error; empty unless they were replayed."""
+    import pandas as pd
+
+    rows = [
+        (validation.name, assumption, metric, error)
+        for validation in validations
+        for assumption, errors in validation.others.items()
+        for metric, error in errors.items()
+    ]
+    return pd.DataFrame(rows, columns=["run", "assumption", "metric", "error"])
+
+
 def curves_frame(validations: Sequence[Validation]) -> pd.DataFrame:
     """One row per run, second and quantity: measured (empty when not recorded) and simulated."""
     import pandas as pd

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from experiments.notebook import frames_html
 from experiments.validation.group_errors import group_errors
 from experiments.validation.shares import Mask, Shares, leave_groups_out, roofline
 from experiments.validation.silicon_benchmark import benchmark
@@ -80,6 +81,9 @@ class SiliconValidation:
     errors: pd.DataFrame
     shares: Mapping[str, Mapping[str, Shares]]
     left_out: Mapping[str, int]
+
+    def _repr_html_(self) -> str:
+        return frames_html({"errors": self.errors, "points": self.points})
 
 
 def validate_silicon(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from experiments.notebook import frames_html
 from experiments.validation.alternatives import alternatives
 from experiments.validation.comparison import TARGETS, Comparison, compare
 from experiments.validation.curves import Curves, Seconds, curves
@@ -16,6 +17,9 @@ from experiments.validation.settings import EngineSettings
 from orsched.catalogue import Hardware, hardware
 from orsched.errors import InputError
 from orsched.service import Lockstep
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FAR = 30.0
 """Measured and simulated means that differ by more than this factor are not the same thing: hardly the same unit."""
@@ -89,6 +93,15 @@ class Validation:
             "other_assumptions": {name: dict(errors) for name, errors in self.others.items()},
             "warnings": list(self.warnings),
         }
+
+    def frame(self) -> pd.DataFrame:
+        """One row per metric, on its mean over the requests; see `experiments.validation.report.verdicts_frame`."""
+        from experiments.validation.report import verdicts_frame
+
+        return verdicts_frame([self])
+
+    def _repr_html_(self) -> str:
+        return frames_html({f"{self.name} on {self.entry.name}": self.frame()})
 
 
 def validate_run(run: BundledRun, *, with_others: bool = False) -> Validation:

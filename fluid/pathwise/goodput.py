@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from fluid.pathwise.alike import alike
 from fluid.pathwise.critical_path import CriticalPaths
 from fluid.pathwise.deadlines import Deadlines
 from fluid.pathwise.makespan import least_makespan_s
@@ -41,7 +42,7 @@ def goodput_bounds(workload: Workload, fleet: Fleet, slo: SLO | Objectives) -> t
     workload : Workload
         The sample path.
     fleet : Fleet
-        What serves it.
+        What serves it; of unequal hardware the bounds are those of `fluid.pathwise.alike.alike`.
     slo : SLO or Objectives
         The same objective for all requests, or one for each.
 
@@ -83,9 +84,9 @@ def _bounds(
 ) -> tuple[Bound, ...]:
     require_fit(workload, fleet)
     objectives = Objectives.same(slo, len(workload)) if isinstance(slo, SLO) else slo
-    identity = subject(workload, fleet)
-    on_time, facts = _most_on_time(workload, fleet, objectives, kinds)
-    makespan = least_makespan_s(workload, fleet)
+    identity, same = subject(workload, fleet), alike(fleet)
+    on_time, facts = _most_on_time(workload, same, objectives, kinds)
+    makespan = least_makespan_s(workload, same)
     rate = on_time / makespan * (1 + TOLERANCE)
     facts |= {"on_time": on_time, "makespan_s": makespan, "slo": slo, "relative_tolerance": TOLERANCE}
     values = (on_time / len(workload), rate)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from fluid.pathwise.alike import alike
 from fluid.pathwise.critical_path import CriticalPaths
 from fluid.pathwise.deadlines import Deadlines
 from fluid.pathwise.rules import Rule, rules, sample_of
@@ -40,7 +41,7 @@ def quantile_bounds(workload: Workload, fleet: Fleet) -> tuple[Bound, ...]:
     workload : Workload
         The sample path.
     fleet : Fleet
-        What serves it.
+        What serves it; of unequal hardware the bounds are those of `fluid.pathwise.alike.alike`.
 
     Returns
     -------
@@ -54,10 +55,9 @@ def quantile_bounds(workload: Workload, fleet: Fleet) -> tuple[Bound, ...]:
         When a request does not fit into the KV memory of an instance: no policy completes it.
     """
     require_fit(workload, fleet)
-    sample = sample_of(workload)
-    tried = rules(sample, fleet)
+    sample, same = sample_of(workload), alike(fleet)
     identity = subject(workload, fleet)
-    return tuple(_bounds(workload, sample, fleet, tried, identity))
+    return tuple(_bounds(workload, sample, same, rules(sample, same), identity))
 
 
 def _bounds(

@@ -217,16 +217,6 @@ class Cluster:
         """Keep account of what happened."""
         self._events.append(FleetEvent(now_s, kind, instance, request, detail))
 
-    def stranded(self) -> str:
-        """Where the unfinished requests are, for a message."""
-        waiting = {i.index: i.in_system for i in self.instances if i.in_system}
-        found = [
-            f"{self.dispatch.num_pending} with the router",
-            f"{len(self.dispatch.unplaced)} finished prompts unplaced",
-        ]
-        found += [f"{count} on instance {index}" for index, count in list(waiting.items())[:5]]
-        return ", ".join(found)
-
     def log(self, samples: FleetSamples | None) -> FleetLog:
         """All that happened."""
         tiers, states, roles = zip(*self._initial, strict=True)

@@ -15,6 +15,7 @@ from orsched.engine.deadline_log import DeadlineLog
 from orsched.engine.fault_events import FaultEvents
 from orsched.engine.gap_log import GapLog
 from orsched.engine.requests import Requests
+from orsched.engine.stranded import stranded
 from orsched.engine.ticks import Control, Sampler, Ticks
 from orsched.errors import InputError, PlanError
 from orsched.faults import Fault
@@ -112,7 +113,7 @@ def simulate(
         Ticks(cluster, first_s, sample_every_s, sampler)
     calendar.run()
     if requests.unfinished:
-        raise PlanError(f"{requests.unfinished} requests never finished: {cluster.stranded()}")
+        raise PlanError(f"{requests.unfinished} requests never finished: {stranded(cluster)}")
     samples = None if sampler is None else sampler.collect()
     lateness_s = None if late is None else late.lateness_s(requests.completion_s)
     return Run.collect(workload, fleet, policy, cluster, None if gaps is None else gaps.collect(), samples, lateness_s)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from orsched.engine.stranded import stranded
 from orsched.errors import InputError, PlanError
 from orsched.fleet_log import FleetSamples
 
@@ -55,7 +56,7 @@ class Ticks:
         if self._vain > MOST_VAIN_TICKS:
             raise PlanError(
                 f"t = {now_s:.6g} s: nothing has happened for {MOST_VAIN_TICKS} ticks of {self._period_s:g} s, and "
-                f"{self._cluster.requests.unfinished} requests are unfinished: {self._cluster.stranded()}"
+                f"{self._cluster.requests.unfinished} requests are unfinished: {stranded(self._cluster)}"
             )
         self._count += 1
         self._book(self._first_s + self._count * self._period_s)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from orsched.checks import check_has, check_whole
 from orsched.engine.actions import Routing
+from orsched.errors import InputError
 from orsched.group import Role
 from orsched.policy import Router, least_kv_decoder
 from orsched.request import SLO
@@ -19,6 +20,7 @@ from policies.routers.counts import join_shortest_queue
 
 if TYPE_CHECKING:
     from orsched.engine.fleet_view import FleetView
+    from orsched.workloads import Workload
 
 A_ROUTER = "a router, which is a function of the fleet's view and a request"
 
@@ -71,6 +73,18 @@ class SLOAdmission:
         check_whole(self, "hops", least=0)
         check_whole(self, "chunk_tokens")
         check_whole(self, "mean_output_tokens")
+
+    @staticmethod
+    def require_objectives(workload: Workload) -> None:
+        """Refuse a workload that leaves nothing to test.
+
+        Raises
+        ------
+        InputError
+            When no class has an objective.
+        """
+        if all(one.slo is None for one in workload.classes):
+            raise InputError("slo-admission: no class of the requests has an SLO, so there is nothing to admit by")
 
     def __call__(self, view: FleetView, request: int, /) -> int | Routing | None:
         """Return the instance that takes it, or what `refused` says."""

@@ -1,6 +1,7 @@
 """The README and the pages of docs/ say what happens: their examples run and print what they show.
 
-Blocks of a page run in order, in one namespace and one temporary folder. What is run:
+Blocks of a page run in order, in one namespace and one temporary folder, up to a line ``<!-- a new session -->``: what
+is below it needs nothing from above, and is a test of its own. What is run:
 
 - ```` ```python ````: executed. A ```` ```text ```` block next after it is what it prints.
 - ```` ```console ````: each line ``$ orsched ...`` is run; the lines below it are what it prints.
@@ -42,13 +43,16 @@ MARKER = re.compile(
     r" *<!-- (?:(?P<skip>not run): \S.*|(?P<loose>output not compared): \S.*"
     r"|numbers within (?P<percent>\d+)%: \S.*|exits with (?P<code>\d+)) -->"
 )
+SESSION = "<!-- a new session -->"
+COMMAND_S = 150
+"""Longest time of one command, seconds: several times what it takes on a machine that is busy."""
 CODE_LIKE = re.compile(r" *<!--")
 NUMBER = re.compile(r"-?\d+(?:,\d{3})*(?:\.\d+)?")
 
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block: its language, the line (from 1) of its first line of text, and what its marker says."""
+    """A fenced block: its language, the line (from 1) of its first line of text, what its marker says, its session."""
 
     language: str
     line: int
@@ -57,6 +61,7 @@ class Block:
     compared: bool = True
     percent: int = 0
     exit_code: int = 0
+    session: int = 0
 
     @property
     def text(self):
@@ -65,7 +70,7 @@ class Block:
 
 def blocks(markdown):
     """All fenced blocks of a page, in order."""
-    found, opened, before = [], None, ""
+    found, opened, before, session = [], None, "", 0
     for number, line in enumerate(markdown.splitlines(), 1):
         fence = FENCE.fullmatch(line)
         if opened is None and fence:
@@ -84,11 +89,14 @@ def blocks(markdown):
                     compared=not (marker and marker["loose"]),
                     percent=int(marker["percent"] or 0) if marker else 0,
                     exit_code=int(marker["code"] or 0) if marker else 0,
+                    session=session,
                 )
             )
             opened = None
         elif opened is not None:
             opened[-1].append(line[opened[1] :])
+        elif line == SESSION:
+            session += 1
         before = line
     if opened is not None:
         raise ValueError(f"line {opened[2] - 1}: this fence is never closed")
@@ -160,18 +168,20 @@ def run_console(block, page):
         if words[0] != "orsched":
             pytest.fail(f"{where}: only orsched is run here; mark the block `<!-- not run: WHY -->`", pytrace=False)
         program = Path(sys.executable).with_name("orsched")
-        done = subprocess.run([program, *words[1:]], capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run([program, *words[1:]], capture_output=True, text=True, timeout=COMMAND_S, check=False)
         if done.returncode != block.exit_code:
             pytest.fail(f"{where} exits with {done.returncode}:\n{done.stdout}{done.stderr}", pytrace=False)
         if block.compared and shown:
             assert_shown(shown, done.stdout + done.stderr, where, block.percent)
 
 
-def run_page(text, page, module):
-    """Run every block of a page; how many python blocks and console blocks ran."""
+def run_page(text, page, module, session=0):
+    """Run every block of a session of a page; how many python blocks and console blocks ran."""
     ran = {"python": 0, "console": 0}
     printed, loose = None, False
     for block in blocks(text):
+        if block.session != session:
+            continue
         if block.skipped:
             printed = None
         elif block.language == "python":
@@ -197,14 +207,22 @@ def module(tmp_path, monkeypatch):
     return fresh
 
 
+def sessions():
+    """Every session of every page, as parameters of a test."""
+    counts = {page: (ROOT / page).read_text(encoding="utf-8").count(f"\n{SESSION}\n") + 1 for page in PAGES}
+    pairs = [(page, session) for page, count in counts.items() for session in range(count)]
+    return [pytest.param(*pair, id="-".join(map(str, pair if pair[1] else pair[:1]))) for pair in pairs]
+
+
 # A reader's session does not make errors of a library's advice about its next major version.
 @pytest.mark.filterwarnings("ignore:.*PuLP 4.0:DeprecationWarning")
-@pytest.mark.parametrize("page", PAGES)
-def test_examples_run_and_print_what_is_shown(page, module):
+@pytest.mark.timeout(4 * COMMAND_S)
+@pytest.mark.parametrize(("page", "session"), sessions())
+def test_examples_run_and_print_what_is_shown(page, session, module):
     """Claim: a reader who copies the page gets what the page says."""
-    ran = run_page((ROOT / page).read_text(encoding="utf-8"), page, module)
+    ran = run_page((ROOT / page).read_text(encoding="utf-8"), page, module, session)
     if page in OUR_PAGES:
-        assert sum(ran.values()) > 0, f"{page} has no example that runs"
+        assert sum(ran.values()) > 0, f"session {session} of {page} has no example that runs"
 
 
 def test_pages_have_the_examples_they_promise():
@@ -277,6 +295,17 @@ def test_a_page_runs_in_order_in_one_namespace(module):
     assert [b.skipped for b in found] == [False, False, True, False, False, False, False]
     assert found[2].text == "raise RuntimeError\n"
     assert run_page(PAGE, "page", module) == {"python": 2, "console": 2}
+
+
+def test_a_new_session_knows_nothing_of_those_before(module):
+    """Claim: sessions run apart, each block in one of them."""
+    text = f"```python\nx = 2\n```\n\n{SESSION}\n\n```python\nprint(x)\n```\n"
+    assert [block.session for block in blocks(text)] == [0, 1]
+    with pytest.raises(NameError, match="'x' is not defined"):
+        run_page(text, "page", module, 1)
+    assert run_page(text, "page", module) == {"python": 1, "console": 0}
+    fenced = f"```text\n{SESSION}\n```\n\n```python\n```\n"
+    assert [block.session for block in blocks(fenced)] == [0, 0]
 
 
 @pytest.mark.parametrize(

@@ -134,7 +134,7 @@ def test_several_loads_are_refused():
         (["--workload", "azure-con"], "did you mean 'azure-conv'"),
         (["--hardware", "llama2"], "'llama2-7b/a100-80g'?"),
         (["--policy", "saratti"], "did you mean 'sarathi'"),
-        (["--policy", "sjf,sjf"], "policies given twice: sjf"),
+        (["--policy", "sjf,sjf"], "policies.1 = 'sjf': given twice; leave one out"),
         (["--policy", ","], "at least one policy"),
         (["--load", "0"], "load 0.0: must be a positive, finite number"),
         (["--requests", "1"], "requests = 1: must be a whole number >= 2"),

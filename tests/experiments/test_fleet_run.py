@@ -1,5 +1,6 @@
 """Fleet experiments: scores, conservation, bounds, searches, and what they are summed up to."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from experiments.fleet.bounding import largest_multiple, offered_tiers, path_bound
 from experiments.fleet.conservation import require_conserved
+from experiments.fleet.fault_effects import FaultEffects, fault_effects, fault_notices, together
 from experiments.fleet.first_path import first_path_logs
 from experiments.fleet.outcome import arrivals_left_out, good_requests, judge
 from experiments.fleet.run import run_fleet
@@ -17,13 +19,14 @@ from experiments.fleet.searching import Bracket, largest_kept
 from experiments.fleet.spec import fleet_experiment
 from experiments.fleet.spec_file import parsed_spec
 from experiments.fleet.summary import summarise
-from experiments.fleet.tables import cut_off, notes, tables
+from experiments.fleet.tables import cut_off, notes, notices, tables
 from experiments.streams import Stream, seed_sequence
 from fluid.fleets import mean_tpot_goodput_bound
 from orsched import Fleet, hardware, simulate
-from orsched.engine.actions import REJECT
+from orsched.engine.actions import REJECT, Start, Stop
 from orsched.errors import InputError, MismatchError
-from orsched.faults import InstanceFault
+from orsched.faults import InstanceFault, LinkFault, StartUpFault
+from orsched.group import Group
 from orsched.metrics import METRICS
 from orsched.request import SLO, RequestClass
 from orsched.workloads import Workload
@@ -74,7 +77,8 @@ instance_mean_between_s = 15
 instance_mean_repair_s = 2
 """
 TIERS = (RequestClass("tight", SLO(1.0, 0.03)), RequestClass("loose", SLO(5.0, 0.1)))
-FLEET = Fleet.identical(hardware("reference"), 3)
+REFERENCE = hardware("reference")
+FLEET = Fleet.identical(REFERENCE, 3)
 
 
 def experiment(text=SPEC, **changes):
@@ -405,3 +409,62 @@ def test_the_time_line_has_few_samples_however_long_the_run():
     assert results.paths[0].end_s > 1e6
     logs = first_path_logs(results)
     assert all(190 <= len(log.samples.times_s) <= 202 for log in logs.values())
+
+
+def test_faults_that_change_nothing_are_named():
+    """Claim: after the runs a notice names each listed fault that met nothing, and why; one that did is not named."""
+    text = SPEC.replace("replications = 3", "replications = 2")
+    listed = """
+[[faults.instance]]
+at_s = 4
+instance = 0
+for_s = 2
+[[faults.instance]]
+at_s = 90000
+instance = 1
+[[faults.link]]
+at_s = 3
+instance = 1
+for_s = 5
+[[faults.start_up]]
+instance = 2
+[faults.random]
+horizon_s = 20
+start_up_mean_between_s = 5
+"""
+    said = [notice for notice in notices(summary(text + listed)) if "faults." in notice]
+    assert said[:2] == [
+        "faults.start_up of instance 2 at 0 s changed nothing: no start of it failed after that",
+        "faults.link of instance 1 at 3 s changed nothing: no policy sent anything over links",
+    ]
+    ended = r"faults\.instance of instance 1 at 90000 s changed nothing: every run had ended, the last at [0-9.]+ s"
+    assert re.fullmatch(ended, said[2])
+    assert said[3:] == ["faults.random.start_up_mean_between_s changed nothing: no policy started an instance"]
+    many = "".join(f"[[faults.start_up]]\nat_s = {k}\ninstance = 0\n" for k in range(8))
+    assert notices(summary(text + many))[-1] == "3 more listed faults changed nothing"
+
+
+def test_faults_that_change_something_are_not_named(path):
+    """Claim: a death, one of a dead instance, a start that fails, a slow link under hand-offs; not one of an instance
+    that is off."""
+    deaths, start = [InstanceFault(4.0, 1, 3.0), InstanceFault(5.0, 1, 1.0)], StartUpFault(0.0, 2)
+    ordered = vllm_v1().routed_by(join_shortest_queue)
+    starting = replace(ordered, control=lambda v: [Start(2)], control_every_s=2.0)
+    spare = Fleet((Group(REFERENCE, 3, off=1),))
+    found = fault_effects(simulate(path, spare, starting, 1, faults=[*deaths, start]), [*deaths, start])
+    assert (found.idle, found.started) == (frozenset(), True)
+    stopping = replace(ordered, control=lambda v: [Stop(2)], control_every_s=2.0)
+    off = InstanceFault(path.arrival_s[-1], 2)
+    found = fault_effects(served(path, stopping, faults=[off]), [off, start])
+    assert (found.idle, found.started) == ({off, start}, False)
+    assert fault_notices(found, None)[1].endswith("changed nothing: it was off")
+    apart = Fleet((Group(REFERENCE, role="prefill"), Group(REFERENCE, 2, "decode")))
+    slow = LinkFault(1.0, 0, 5.0, 0.5)
+    assert not fault_effects(simulate(path, apart, ordered, 1, faults=[slow]), [slow]).idle
+
+
+def test_effects_of_several_runs():
+    """Claim: a fault is idle where every run finds it so."""
+    one, two = InstanceFault(1.0, 0), InstanceFault(2.0, 0)
+    runs = [FaultEffects(frozenset({one, two}), 5.0, False), FaultEffects(frozenset({two}), 7.0, True)]
+    assert together(runs) == FaultEffects(frozenset({two}), 7.0, True)

@@ -45,6 +45,7 @@ role = "prefill"
 [[group]]
 hardware = "reference"
 size = 3
+role = "decode"
 tier = "slow"
 off = 1
 start_up_s = 30
@@ -119,10 +120,10 @@ def built(text, tmp_path, **changes):
 def test_a_specification_means_what_it_says(tmp_path):
     """Claim: every table arrives as the engine's own types, in seconds and bytes."""
     found = built(FULL, tmp_path)
-    prefill, mixed = found.fleet.groups
+    prefill, decode = found.fleet.groups
     assert (prefill.size, prefill.role, prefill.link) == (2, Role.PREFILL, Link())
-    assert (mixed.size, mixed.role, mixed.tier, mixed.off, mixed.start_up_s) == (3, Role.MIXED, "slow", 1, 30)
-    assert mixed.link == Link(25e9, 0.5e-3)
+    assert (decode.size, decode.role, decode.tier, decode.off, decode.start_up_s) == (3, Role.DECODE, "slow", 1, 30)
+    assert decode.link == Link(25e9, 0.5e-3)
     assert found.fleet.migration == StagedCopy(2, 64, 0.02)
     assert [tier.slo for tier in found.tiers] == [SLO(1, 0.05), SLO(5, 0.2)]
     assert [one.label for one in found.contenders] == ["mine", "sjf+least-kv"]
@@ -215,12 +216,13 @@ BAD = {
     "unknown field": (GROUP + "sze = 3\n" + WORKLOAD + POLICY, "unknown field 'sze': did you mean size?"),
     "size": (GROUP + "size = 0\n" + WORKLOAD + POLICY, "group.0.size = 0: input should be greater than or equal to 1"),
     "size type": (GROUP + "size = 2.5\n" + WORKLOAD + POLICY, "group.0.size = 2.5: input should be a valid integer"),
-    "role": (GROUP + 'role = "both"\n' + WORKLOAD + POLICY, "group.0.role = both: input should be 'mixed', 'prefill' or 'decode'"),
+    "quoted number": (GROUP + 'size = "3"\n' + WORKLOAD + POLICY, "group.0.size = '3': input should be a valid integer"),
+    "role": (GROUP + 'role = "both"\n' + WORKLOAD + POLICY, "group.0.role = 'both': input should be 'mixed', 'prefill' or 'decode'"),
     "off": (GROUP + "off = 2\n" + WORKLOAD + POLICY, "group.0.off = 2: must be at most its size, 1"),
     "start-up": (GROUP + "start_up_s = -1\n" + WORKLOAD + POLICY, "group.0.start_up_s = -1: input should be greater"),
     "not finite": (GROUP + "start_up_s = nan\n" + WORKLOAD + POLICY, "group.0.start_up_s = nan: input should be a finite"),
     "bandwidth": (GROUP + "[group.link]\nbandwidth_gb_per_s = 0\n" + WORKLOAD + POLICY, "group.0.link.bandwidth_gb_per_s = 0: input should be greater than 0"),
-    "latency": (GROUP + '[group.link]\nlatency_ms = "1"\n' + WORKLOAD + POLICY, "group.0.link.latency_ms = 1: input should be a valid number"),
+    "latency": (GROUP + '[group.link]\nlatency_ms = "1"\n' + WORKLOAD + POLICY, "group.0.link.latency_ms = '1': input should be a valid number"),
     "hardware": (GROUP.replace("reference", "refernce") + WORKLOAD + POLICY, "group.0: unknown hardware 'refernce': did you mean 'reference'"),
     "control characters": (GROUP.replace("reference", "a\\nb") + WORKLOAD + POLICY, "group.0.hardware = 'a\\nb': value error, should have no control characters"),
     "decode only": (GROUP + 'role = "decode"\n' + WORKLOAD + POLICY, "group: Fleet.groups: every group decodes only"),
@@ -232,7 +234,7 @@ BAD = {
     "two rates": (GROUP + WORKLOAD + "load = 1\nscale = 1\n" + POLICY, "workload.scale: goes not with load; give one of rate_per_s, load, scale"),
     "rate": (GROUP + WORKLOAD + "rate_per_s = 0\n" + POLICY, "workload.rate_per_s = 0: input should be greater than or equal to 0.000001"),
     "load of mixed": (GROUP + '[[group]]\nhardware = "llama3-8b/a100-80g"\n' + WORKLOAD + "load = 1\n" + POLICY, "workload.load = 1: the fleet mixes hardware; give rate_per_s or scale"),
-    "arrivals": (GROUP + WORKLOAD + 'arrivals = "normal"\n' + POLICY, "workload.arrivals = normal: input should be 'recorded', 'poisson' or 'gamma'"),
+    "arrivals": (GROUP + WORKLOAD + 'arrivals = "normal"\n' + POLICY, "workload.arrivals = 'normal': input should be 'recorded', 'poisson' or 'gamma'"),
     "cv missing": (GROUP + WORKLOAD + 'arrivals = "gamma"\n' + POLICY, "workload.cv: goes with arrivals = 'gamma', which needs it"),
     "cv alone": (GROUP + WORKLOAD + "cv = 1\n" + POLICY, "workload.cv: goes with arrivals = 'gamma'"),
     "tier names": (GROUP + WORKLOAD + (TIER + "share = 0.5\n") * 2 + POLICY, "tier.1.name = 'a': given twice"),
@@ -262,13 +264,14 @@ BAD = {
     "too many deaths": (GROUP + WORKLOAD + POLICY + "[faults.random]\nhorizon_s = 9\ninstance_mean_between_s = 1e-9\ninstance_mean_repair_s = 1e-9\n", "faults.random: FaultSchedule.instances.mean_between_s = 1e-09"),
     "factor of no link fault": (GROUP + WORKLOAD + POLICY + "[faults.random]\nhorizon_s = 9\nstart_up_mean_between_s = 3\nlink_factor = 0.5\n", "faults.random.link_factor = 0.5: goes with link_mean_between_s"),
     "prefill only": (GROUP + 'role = "prefill"\n' + WORKLOAD + POLICY, "group: every group prefills only, so that nobody decodes"),
+    "prefill without decode": (GROUP + 'role = "prefill"\n' + GROUP + WORKLOAD + POLICY, "policy.0 (vllm-v1+jsq): policy 'vllm-v1' sends finished prompts to groups of role 'decode', and the fleet has none"),
     "no transfers": (GROUP + 'role = "prefill"\n' + GROUP + 'role = "decode"\n' + WORKLOAD + POLICY.replace("vllm-v1", "wait"), "policy.0 (wait+jsq): a group of the fleet has role 'prefill': policy 'wait' cannot serve"),
     "random faults": (GROUP + WORKLOAD + POLICY + "[faults.random]\nhorizon_s = 9\n", "faults.random: nothing breaks"),
     "repair missing": (GROUP + WORKLOAD + POLICY + "[faults.random]\nhorizon_s = 9\nlink_mean_between_s = 3\n", "faults.random.link_mean_repair_s: missing"),
     "replications": (GROUP + WORKLOAD + POLICY + "[experiment]\nreplications = 0\n", "experiment.replications = 0"),
     "warm-up": (GROUP + WORKLOAD + POLICY + '[experiment]\nwarm_up = "mser"\n', "experiment.warm_up: unknown warm-up rule 'mser'"),
     "workers": (GROUP + WORKLOAD + POLICY + "[experiment]\nworkers = 0\n", "experiment.workers = 0"),
-    "scoring": (GROUP + WORKLOAD + POLICY + '[experiment]\nscoring = "mean"\n', "experiment.scoring = mean: input should be 'mean-tpot' or 'deadlines'"),
+    "scoring": (GROUP + WORKLOAD + POLICY + '[experiment]\nscoring = "mean"\n', "experiment.scoring = 'mean': input should be 'mean-tpot' or 'deadlines'"),
     "attainment": (GROUP + WORKLOAD + POLICY + "[experiment]\nattainment = 90\n", "experiment.attainment = 90: input should be less than or equal to 1"),
     "samples": (GROUP + WORKLOAD + POLICY + "[experiment]\nsample_every_s = 0\n", "experiment.sample_every_s = 0"),
     "goodput range": (GROUP + WORKLOAD + TIER + POLICY + "[goodput]\nleast = 2\nmost = 1\n", "goodput.least = 2: must be below most = 1"),
@@ -283,6 +286,9 @@ BAD = {
     "control characters of a setting": (GROUP + WORKLOAD + POLICY.replace("vllm-v1", "routed") + '[policy.settings]\n"a\\u001b[2J" = 1\n', "settings.'a\\x1b[2J': unknown setting of 'routed'"),
     "control characters in a setting": (GROUP + WORKLOAD + POLICY.replace("vllm-v1", "routed") + '[policy.settings]\nbatcher = {"a\\n" = 2020-01-01}\n', "settings.batcher.'a\\n' = datetime.date(2020, 1, 1)"),
     "control characters of a batcher's setting": (GROUP + WORKLOAD + POLICY + '[policy.settings]\n"a\\n" = 1\n', "settings.'a\\n': a batcher with a router has no settings"),
+    "admission without objectives": (GROUP + WORKLOAD + POLICY.replace("vllm-v1", "slo-admission"), "policy.0 (slo-admission): slo-admission: no class of the requests has an SLO"),
+    "admitting router without objectives": (GROUP + WORKLOAD + POLICY + 'router = "slo-admission"\n', "policy.0 (vllm-v1+slo-admission): slo-admission: no class of the requests has an SLO"),
+    "group tier without tiers": (GROUP + 'tier = "b"\n' + WORKLOAD + POLICY, "group.0.tier = 'b': must be the name of a [[tier]] (there is no [[tier]])"),
     "goodput of nothing": (GROUP + WORKLOAD + POLICY + "[goodput]\n", "goodput: needs a [[tier]]"),
 }  # fmt: skip
 
@@ -383,9 +389,9 @@ def test_settings_become_the_system_s_own_types():
     ("given", "expected"),
     [
         ({"share": 2}, "share = 2.0: must be from 0 to 1"),
-        ({"share": "1"}, "settings.share = 1: input should be a valid number"),
-        ({"order": "most"}, "settings.order = most: input should be 'most-loaded' or 'least-loaded'"),
-        ({"promotion": "eager"}, "settings.promotion = eager: input should be 'none' or 'lazy'"),
+        ({"share": "1"}, "settings.share = '1': input should be a valid number"),
+        ({"order": "most"}, "settings.order = 'most': input should be 'most-loaded' or 'least-loaded'"),
+        ({"promotion": "eager"}, "settings.promotion = 'eager': input should be 'none' or 'lazy'"),
         ({"scaling": 1}, "settings.scaling = 1: input should be a valid boolean"),
         ({"period_s": float("inf")}, "settings.period_s = inf: must be"),
         ({"nothing_like_it": 1}, "allowed: share, order, promotion"),

@@ -242,10 +242,10 @@ def test_the_level_is_that_of_the_matrix(awkward: GapMatrix):
     assert "90% confidence" in other.summary()
 
 
-def test_a_matrix_is_no_figure(awkward: GapMatrix, tmp_path: Path):
+def test_a_matrix_has_no_other_form(awkward: GapMatrix, tmp_path: Path):
     """Claim: a form that a matrix does not have is refused with those it has."""
-    with pytest.raises(InputError, match=r"one of \.parquet, \.csv, \.md, \.tex, \.html$"):
-        write(awkward, tmp_path / "x.png")
+    with pytest.raises(InputError, match=r"one of \.parquet, \.csv, \.md, \.tex, \.html, \.png, \.svg, \.pdf$"):
+        write(awkward, tmp_path / "x.txt")
 
 
 def test_data_files_give_the_frame_back(awkward: GapMatrix, tmp_path: Path):
@@ -371,8 +371,27 @@ def test_command_refuses_before_any_work(tmp_path: Path):
     for arguments, message in (
         (("--metric", "latency"), "unknown metric"),
         (("--metric", "goodput_requests_per_s"), "needs an objective"),
-        (("--matrix", "--output", "x.png"), "end in"),
+        (("--matrix", "--output", "x.txt"), "end in"),
     ):
         done = run(*arguments)
         assert message in str(done.exception)
         assert done.stdout == ""
+
+
+def test_rows_without_a_load_stand_at_their_other_place():
+    """Claim: on a fleet without a load rows are found, shown and framed by the rate; without either refused."""
+    rows = [GapRow("fast", "none", None, {"latency_mean_s": Estimate(2.0, 0.1, 4)}, {}, True, 0, 4, at=4.7)]
+    rows.append(replace(GapRow.not_run("wait", "class", None, "no thresholds"), at=4.7))
+    table = GapTable("w", "f", 100, 4, 0, rows, axis="rate_per_s")
+    assert table.loads == ()
+    assert table.row("fast", 4.7) is rows[0]
+    assert table.headers[2] == "rate (1/s)"
+    matrix = table.matrix("latency_mean_s")
+    assert matrix.headers == ("policy", "information", "rate 4.7 (1/s)")
+    assert matrix.footers()[0].startswith("no marks at rate 4.7 (1/s): ")
+    frame = table.to_frame()
+    assert frame["load"].dtype == "float64"
+    assert frame["load"].isna().all()
+    assert frame["rate_per_s"].tolist() == [4.7, 4.7]
+    with pytest.raises(InputError, match="'fast' without a load needs another place"):
+        assert replace(rows[0], at=None).place

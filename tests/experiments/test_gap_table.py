@@ -15,13 +15,14 @@ import pytest
 import experiments
 from experiments import gap_table
 from experiments.experiment import Experiment
-from experiments.gaps import tabulate
+from experiments.gaps import pooled_stability, tabulate
 from experiments.runner import run_experiment
 from orsched import SLO, Fleet, hardware
 from orsched.engine.actions import REJECT
 from orsched.errors import InputError
 from orsched.gap_table import HEADERS, Gap, GapRow, GapTable
 from orsched.statistics.estimate import Estimate
+from orsched.statistics.stability import FEWEST_REQUESTS, Stability
 from orsched.workloads.catalogue import workload
 from policies import ROUTERS
 from policies.sarathi import sarathi
@@ -116,6 +117,16 @@ def test_cells():
 def test_stability_text(stable: bool, unstable: int, text: str):
     """Disagreement between replications is shown."""
     assert row(stable=stable, unstable_replications=unstable).stability == text
+
+
+def test_without_a_load_growth_must_be_shown():
+    """Claim: where the fleet has no load most replications decide; from load 1 on growth on average is enough."""
+    level, grows = Stability(True, "stable", 0.1), Stability(False, "unstable: it grows", 0.3)
+    for load, expected in ((None, True), (0.9, True), (1.0, False)):
+        assert pooled_stability(load, [level, level, grows], FEWEST_REQUESTS)[0] is expected
+    assert pooled_stability(None, [level, grows, grows], FEWEST_REQUESTS) == (False, "unstable: it grows")
+    assert pooled_stability(None, [level], FEWEST_REQUESTS) == (True, "")
+    assert pooled_stability(None, [level], FEWEST_REQUESTS - 1) == (True, "stable")
 
 
 def test_unstable_rows_show_no_times():

@@ -16,7 +16,7 @@ from orsched import Fleet, Workload, hardware
 from orsched.bound import Bound
 from orsched.engine.plan import DECODE_ALL, Chunk, Plan
 from orsched.engine.simulation import simulate
-from orsched.errors import InputError, MismatchError, UnknownNameError
+from orsched.errors import InputError, MismatchError, PluginError, UnknownNameError
 from orsched.metrics import measure
 from orsched.policy import Information, Policy
 from orsched.request import SLO
@@ -179,28 +179,17 @@ def test_two_policies_of_one_name_are_refused():
         experiments.replication.replicate(experiment, source, experiments.replication.Task(0.5, 0, twins))
 
 
-def test_a_recipe_that_is_not_what_it_says_is_refused(monkeypatch: pytest.MonkeyPatch):
-    """Claim: a policy of another name or information, no policy, and a recipe that fails: an error that says whose."""
-    other = policies.get_recipe("orca").build
-    knowing = dataclasses.replace(policies.get_recipe("srpt"), name="acme").build
+def test_a_plugin_that_is_mistaken_is_no_result(monkeypatch: pytest.MonkeyPatch):
+    """Claim: the error of a broken plugin stops the experiment; it leaves no row that says "not run"."""
 
-    def failing(workload: Workload, fleet: Fleet) -> Policy:
-        raise ZeroDivisionError("line\nline")
+    def broken(workload: Workload, fleet: Fleet) -> Policy:
+        raise PluginError("policy 'acme' of acme 1.2 cannot be built")
 
-    def informed(workload: Workload, fleet: Fleet) -> Policy:
-        return dataclasses.replace(knowing(workload, fleet), name="acme")
-
-    monkeypatch.setattr(policies, "origin", lambda name: "acme 1.2")
-    for build, message in (
-        (other, "of acme 1.2 builds a policy of another name, 'orca'"),
-        (informed, "announced with information 'none', but the policy that it builds has 'oracle'"),
-        (lambda workload, fleet: 5, "of type int: must be a Policy"),
-        (failing, "cannot be built: ZeroDivisionError: line line"),
-    ):
-        recipe = policies.Recipe("acme", "", Information.NONE, build)
-        monkeypatch.setattr(policies, "get_recipe", lambda name, recipe=recipe: recipe)
-        with pytest.raises(InputError, match=message):
-            run_experiment(small(policies=("acme",), requests=20))
+    recipe = policies.Recipe("acme", "", Information.NONE, broken)
+    real = policies.get_recipe
+    monkeypatch.setattr(policies, "get_recipe", lambda name: recipe if name == "acme" else real(name))
+    with pytest.raises(PluginError, match=r"of acme 1\.2 cannot be built"):
+        run_experiment(small(policies=("sjf", "acme"), requests=20), workers=1)
 
 
 @pytest.mark.parametrize("name", ["", " ", "a\n| x", "\x1b[31m"])
@@ -259,9 +248,9 @@ def test_experiments_are_values():
     ("change", "message"),
     [
         ({"policies": ()}, "at least one policy"),
-        ({"policies": ("sjf", "sjf")}, "policies given twice: sjf"),
+        ({"policies": ("sjf", "sjf")}, "policies.1 = 'sjf': given twice; leave one out"),
         ({"loads": ()}, "at least one load"),
-        ({"loads": (0.5, 0.5)}, "loads given twice: 0.5"),
+        ({"loads": (0.5, 0.5)}, "loads.1 = 0.5: given twice; leave one out"),
         ({"loads": (0.0,)}, "load 0.0: must be a positive"),
         ({"loads": (float("nan"),)}, "load nan: must be a positive"),
         ({"requests": 1}, "requests = 1: must be a whole number >= 2"),

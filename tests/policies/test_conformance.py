@@ -84,6 +84,16 @@ def test_defaults_carry_the_information_they_need():
     assert levels["vllm-v1"] is Information.NONE
 
 
+@pytest.mark.parametrize("name", sorted(RECIPES))
+def test_recipes_build_what_they_announce(name):
+    """Claim: under a name and an information stands a policy of that name and information."""
+    workload = random_workload(7)
+    policy = build(name, workload, Fleet.identical(tight_hardware(SERVICE_MODELS["hinged"], 7, 16)))
+    if policy is None:
+        pytest.skip("WAIT's conditions cannot be met on this instance")
+    assert (policy.name, policy.information) == (name, RECIPES[name].information)
+
+
 def test_unknown_names_suggest_the_nearest():
     """Claim: misspelt policies and routers are answered with what was meant."""
     with pytest.raises(UnknownNameError, match="did you mean 'sarathi'"):

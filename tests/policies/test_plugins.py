@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 import policies
-from orsched.errors import UnknownNameError
-from policies.plugins import announced
+from orsched import Fleet, hardware, workload
+from orsched.errors import InputError, PluginError, UnknownNameError
+from policies.plugins import announced, recipe_of
 
 MODULE = '''
 """Shortest prompt first, in a package of its own."""
@@ -58,10 +59,29 @@ def failing(workload, fleet):
     raise KeyError("two\\nlines")
 
 
+def misspelt(workload, fleet):
+    from policies import get_router
+
+    return vllm_v1().routed_by(get_router("jsqq"))
+
+
+def crowded(workload, fleet):
+    from orsched.errors import InputError
+
+    raise InputError("fits nobody\\nhere")
+
+
+def leaving(workload, fleet):
+    raise SystemExit(3)
+
+
 THIEF = Recipe("acme-thief", "bears a built-in name", Information.NONE, lambda workload, fleet: vllm_v1())
 INFORMED = Recipe("acme-informed", "knows more than it says", Information.NONE, oracle)
 NOTHING = Recipe("acme-nothing", "builds no policy", Information.NONE, nothing)
 FAILING = Recipe("acme-failing", "fails", Information.NONE, failing)
+MISSPELT = Recipe("acme-misspelt", "asks for a router that there is not", Information.NONE, misspelt)
+CROWDED = Recipe("acme-crowded", "cannot run", Information.NONE, crowded)
+LEAVING = Recipe("acme-leaving", "leaves", Information.NONE, leaving)
 '''
 GOOD = {"acme-shortest": "acme_policies:factory", "acme-tuned": "acme_policies:TUNED"}
 BROKEN = {
@@ -72,7 +92,8 @@ BROKEN = {
     "vllm-v1": "acme_policies:TUNED",
 }
 
-UNTRUE = {f"acme-{name}": f"acme_policies:{name.upper()}" for name in ("thief", "informed", "nothing", "failing")}
+MISTAKEN = ("thief", "informed", "nothing", "failing", "misspelt", "leaving")
+UNTRUE = {f"acme-{name}": f"acme_policies:{name.upper()}" for name in (*MISTAKEN, "crowded")}
 
 
 def installed(folder: Path, distribution: str, entries: dict[str, str], modules: dict[str, str]) -> Path:
@@ -212,10 +233,10 @@ def test_a_broken_plugin_is_an_error_when_it_is_asked_for(broken, name, message)
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("acme-thief", "of acme-policies 1.2 builds a policy of another name, 'vllm-v1'"),
+        ("acme-thief", "of acme-policies 1.2 (acme_policies:THIEF) builds a policy of another name, 'vllm-v1'"),
         ("acme-informed", "is announced with information 'none', but the policy that it builds has 'oracle'"),
         ("acme-nothing", "of type Workload: must be a Policy"),
-        ("acme-failing", "of acme-policies 1.2 cannot be built: KeyError: 'two"),
+        ("acme-failing", "of acme-policies 1.2 (acme_policies:FAILING) cannot be built: KeyError: 'two"),
     ],
 )
 def test_a_recipe_that_does_not_build_what_it_announces_is_refused(broken, name, message):
@@ -224,6 +245,69 @@ def test_a_recipe_that_does_not_build_what_it_announces_is_refused(broken, name,
     said = run(broken, ORSCHED, "gap-table", "--policy", f"vllm-v1,{name}", *options, code=2)
     assert message in said
     assert len(said.splitlines()) == 1
+
+
+@pytest.fixture
+def untrue(tmp_path, monkeypatch):
+    """The distribution of the recipes that are not what they say, importable in this process."""
+    (tmp_path / "acme_policies.py").write_text(MODULE)
+    about = tmp_path / "acme_policies-1.2.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-policies\nVersion: 1.2\n")
+    entries = "\n".join(f"{name} = {value}" for name, value in {**GOOD, **UNTRUE}.items())
+    (about / "entry_points.txt").write_text(f"[orsched.policies]\n{entries}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    announced.cache_clear()
+    recipe_of.cache_clear()
+    yield
+    announced.cache_clear()
+    recipe_of.cache_clear()
+    sys.modules.pop("acme_policies", None)
+
+
+SINGLE = Fleet.single(hardware("reference"))
+WORK = workload("reference").head(50).at_load(0.5, SINGLE)
+
+
+@pytest.mark.usefixtures("untrue")
+@pytest.mark.parametrize("name", [f"acme-{name}" for name in MISTAKEN])
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda name: policies.build(name, WORK, SINGLE),
+        lambda name: policies.get_recipe(name).build(WORK, SINGLE),
+        lambda name: _system("routed", name),
+        lambda name: _system("slo-admission", name),
+    ],
+    ids=["build", "recipe", "routed", "slo-admission"],
+)
+def test_mistakes_are_found_wherever_the_policy_is_built(name, ask):
+    """Claim: registry, recipe and fleet systems refuse them alike, in one line that names the distribution."""
+    said = rf"^policy '{name}' of acme-policies 1\.2 \(acme_policies:[A-Z]+\) "
+    with pytest.raises(PluginError, match=said) as caught:
+        ask(name)
+    assert "\n" not in str(caught.value)
+
+
+def _system(name: str, batcher: str) -> object:
+    system = policies.fleet_system(name)
+    return system.build(WORK, SINGLE, system.settings(batcher=batcher))
+
+
+@pytest.mark.usefixtures("untrue")
+def test_a_policy_that_cannot_run_is_a_result():
+    """Claim: an InputError that a plugin raises is a row that gives it in one line; a sound plugin builds as before."""
+    from experiments import gap_table
+
+    with pytest.raises(InputError, match=r"^fits nobody here$") as caught:
+        policies.build("acme-crowded", WORK, SINGLE)
+    assert not isinstance(caught.value, PluginError)
+    names = ["acme-tuned", "acme-crowded"]
+    table = gap_table("reference", SINGLE, names, loads=0.5, requests=50, replications=2, workers=1)
+    assert table.row("acme-crowded", 0.5).reason == "fits nobody here"
+    assert table.row("acme-tuned", 0.5).metrics
+    with pytest.raises(PluginError, match="of acme-policies"):
+        gap_table("reference", SINGLE, ["vllm-v1", "acme-thief"], loads=0.5, requests=50, replications=2, workers=1)
 
 
 def test_a_broken_plugin_harms_no_other(broken):

@@ -8,6 +8,11 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from drawing import Drawing
+
+from experiments.execution.backend import InProcess
+from experiments.execution.opening import open_for
+from experiments.execution.run import execute
 from experiments.findings import open_results
 
 SUPPORT = Path(__file__).parent
@@ -30,6 +35,13 @@ def start(folder, **settings):
         text=True,
         start_new_session=True,
     )
+
+
+def finish(folder, backend=None, **settings):
+    """``total, computed, failed`` of a run in this process."""
+    spec = Drawing(**settings)
+    found = execute(spec, open_for(spec, Path(folder)), backend=backend or InProcess())
+    return [found.total, found.computed, len(found.failures)]
 
 
 def ran(process):

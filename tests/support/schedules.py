@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from orsched.catalogue import Hardware
 from orsched.fleet import Fleet
+from orsched.group import Group
 from orsched.service import Affine, Batch, Hinged
 from orsched.workloads import Workload
 
@@ -32,20 +33,23 @@ def service_models(draw, affine_only=False):
 
 
 @st.composite
-def instances(draw, most=7, longest=10, sizes=(1, 2, 3), spread=5.0):
-    """A small workload on a small fleet; every request fits."""
+def instances(draw, most=7, longest=10, sizes=(1, 2, 3), spread=5.0, kinds=1):
+    """A small workload on a small fleet of so many groups of unequal hardware; every request fits on each."""
     n = draw(st.integers(1, most))
     lengths = st.lists(st.integers(1, longest), min_size=n, max_size=n)
     times = st.sampled_from([0.0, 0.25, 0.5, 1.0, 1.7, 3.0, spread])
     arrivals = sorted(draw(st.lists(times, min_size=n, max_size=n)))
     inputs, outputs = draw(lengths), draw(lengths)
-    block = draw(st.sampled_from([1, 1, 2, 3]))
-    least = max(-(-(a + b - 1) // block) * block for a, b in zip(inputs, outputs, strict=True))
-    capacity = least + draw(st.sampled_from([0, 1, 3, 10, 40]))
-    keeps = draw(st.sampled_from([False, False, True]))
-    hardware = Hardware("tiny", draw(service_models()), capacity, draw(st.integers(1, 5)), block, keeps)
-    fleet = Fleet.identical(hardware, draw(st.sampled_from(sizes)))
-    return Workload.of(arrivals, inputs, outputs), fleet
+    groups = []
+    for kind in range(kinds):
+        block = draw(st.sampled_from([1, 1, 2, 3]))
+        least = max(-(-(a + b - 1) // block) * block for a, b in zip(inputs, outputs, strict=True))
+        capacity = least + draw(st.sampled_from([0, 1, 3, 10, 40]))
+        keeps = draw(st.sampled_from([False, False, True]))
+        name = f"tiny {kind}" if kind else "tiny"
+        hardware = Hardware(name, draw(service_models()), capacity, draw(st.integers(1, 5)), block, keeps)
+        groups.append(Group(hardware, draw(st.sampled_from(sizes))))
+    return Workload.of(arrivals, inputs, outputs), Fleet(tuple(groups))
 
 
 def random_schedule(workload, fleet, seed):
@@ -58,9 +62,9 @@ def random_schedule(workload, fleet, seed):
     n = len(workload)
     home = [rng.randrange(fleet.size) for _ in range(n)]
     first, done = np.full(n, math.nan), np.full(n, math.nan)
-    for instance in range(fleet.size):
+    for instance, group in enumerate(fleet.instances()):
         mine = [i for i in range(n) if home[i] == instance]
-        _run_instance(workload, fleet.hardware, mine, rng, greed, first, done)
+        _run_instance(workload, group.hardware, mine, rng, greed, first, done)
     return first, done
 
 
@@ -147,8 +151,12 @@ def best_value(workload, fleet, objective):
     n = len(workload)
     best = math.inf
     for homes in itertools.product(range(fleet.size), repeat=n):
-        groups = [[i for i in range(n) if homes[i] == k] for k in range(fleet.size)]
-        values = [_best_on_instance(workload, fleet.hardware, group, objective) for group in groups if group]
+        shares = [[i for i in range(n) if homes[i] == k] for k in range(fleet.size)]
+        values = [
+            _best_on_instance(workload, group.hardware, mine, objective)
+            for group, mine in zip(fleet.instances(), shares, strict=True)
+            if mine
+        ]
         best = min(best, max(values) if objective == "makespan" else sum(values))
     return best
 

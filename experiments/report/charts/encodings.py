@@ -15,8 +15,11 @@ HEIGHT = 300
 WIDE = 20
 """Ratio of the largest to the smallest value from which an axis is logarithmic."""
 
-DIGITS = 4
-"""Significant digits of a number in a chart's data."""
+MOST_WRITTEN = 256
+"""Charts that are kept to be used again with other data."""
+
+DIGITS = 6
+"""Significant digits of a mean in a chart's data."""
 
 
 class SeriesMarks:
@@ -56,24 +59,27 @@ def data(name: str = "rows") -> Any:
     return alt.NamedData(name)
 
 
-def specification(chart: Any, description: str, **datasets: Iterable[dict[str, object]]) -> dict[str, Any]:
-    """Write a chart down, as wide as what it stands in.
+def written(chart: Any) -> dict[str, Any]:
+    """A chart without data as Vega-Lite, as wide as what it stands in; charts that are alike are written once."""
+    found: dict[str, Any] = chart.properties(width="container", height=HEIGHT).to_dict()
+    found.pop("config", None)  # colours and fonts come from the page or the file
+    return found
+
+
+def specification(chart: dict[str, Any], description: str, **datasets: Iterable[dict[str, object]]) -> dict[str, Any]:
+    """Give a chart its data.
 
     Parameters
     ----------
-    chart : altair chart
-        Of `data`.
+    chart : dict
+        `written`.
     description : str
         In words.
     **datasets : iterables of rows
-        Under the names that the chart uses; numbers are kept to `DIGITS` digits.
+        Under the names that the chart uses.
     """
-    found: dict[str, Any] = chart.properties(width="container", height=HEIGHT, description=description).to_dict()
-    found.pop("config", None)  # colours and fonts come from the page or the file
-    found["datasets"] = {
-        name: [{key: _short(value) for key, value in row.items()} for row in rows] for name, rows in datasets.items()
-    }
-    return found
+    rows = {name: list(found) for name, found in datasets.items()}
+    return chart | {"description": description, "datasets": rows}
 
 
 def scale_type(numbers: Iterable[float]) -> ScaleType:
@@ -89,5 +95,6 @@ def value_axis(kind: ScaleType) -> Any:
     return alt.Axis(format=",~r", gridOpacity=0.07 if kind == "log" else 0.14)
 
 
-def _short(value: object) -> object:
-    return float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value
+def short(value: float) -> float:
+    """A mean with `DIGITS` digits."""
+    return float(f"{value:.{DIGITS}g}")

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
-from experiments.report.charts.encodings import ScaleType, SeriesMarks, data, scale_type, specification, value_axis
+from experiments.report.charts.encodings import (
+    MOST_WRITTEN,
+    ScaleType,
+    SeriesMarks,
+    data,
+    scale_type,
+    short,
+    specification,
+    value_axis,
+    written,
+)
 from experiments.report.figure import Figure, Variant
 from experiments.report.setting import Setting
 from orsched.gap_table import Gap, percent
@@ -38,20 +49,19 @@ def _variant(setting: Setting, metric: str) -> Variant:
     words = f"Gap of {metric} in per cent. " + _words(rows, setting)
     kind = scale_type(row["gap"] for row in rows)
     if kind == "log":
-        floor = min(row["gap"] for row in rows) / 2
-        rows = [row | {"low": max(row["low"], floor)} for row in rows]
-    return Variant(metric, specification(_chart(setting, metric, kind), words, rows=rows), words)
+        least = short(min(row["gap"] for row in rows) / 2)
+        rows = [row | {"least": least} for row in rows]
+    chart = _chart(setting.series, at_axis(setting), metric, kind)
+    return Variant(metric, specification(chart, words, rows=rows), words)
 
 
 def _row(series: str, at: float, gap: Gap, stable: bool, setting: Setting) -> dict[str, Any]:
     shown = percent(gap.estimate)
-    width = shown.half_width or 0.0
     return {
         "series": series,
         "at": at,
-        "gap": shown.mean,
-        "low": shown.mean - width,
-        "high": shown.mean + width,
+        "gap": short(shown.mean),
+        "half": short(shown.half_width or 0.0),
         "stable": stable,
         "policy at": f"{series}, {setting.at_text(at)}",
         "text": f"{shown} %",
@@ -59,15 +69,21 @@ def _row(series: str, at: float, gap: Gap, stable: bool, setting: Setting) -> di
     }
 
 
-def _chart(setting: Setting, metric: str, kind: ScaleType) -> Any:
+@lru_cache(MOST_WRITTEN)
+def _chart(series: tuple[str, ...], axis: AtAxis, metric: str, kind: ScaleType) -> dict[str, Any]:
     import altair as alt
 
-    marks = SeriesMarks(setting.series)
+    marks = SeriesMarks(series)
     scale = alt.Scale(type=kind)
     y = alt.Y("gap:Q", title=f"gap of {metric} (%)", scale=scale, axis=value_axis(kind))
-    base = alt.Chart().encode(x=at_axis(setting), opacity=marks.opacity)
+    base = alt.Chart().encode(x=axis.encoding(), opacity=marks.opacity)
     line = base.mark_line(strokeWidth=1.8).encode(y=y, color=marks.colour, strokeDash=marks.dash, order="at:Q")
-    bars = base.mark_rule(strokeWidth=1.4).encode(y=alt.Y("low:Q", title=""), y2="high:Q", color=marks.colour)
+    low = "max(datum.gap - datum.half, datum.least)" if kind == "log" else "datum.gap - datum.half"
+    bars = (
+        base.mark_rule(strokeWidth=1.4)
+        .encode(y=alt.Y("low:Q", title=""), y2="high:Q", color=marks.colour)
+        .transform_calculate(low=low, high="datum.gap + datum.half")
+    )
     points = base.mark_point(size=75, strokeWidth=1.6).encode(
         y=y,
         color=marks.colour,
@@ -79,20 +95,32 @@ def _chart(setting: Setting, metric: str, kind: ScaleType) -> Any:
             alt.Tooltip("bound:N", title="bound"),
         ],
     )
-    return alt.layer(bars, line, points, data=data()).add_params(marks.shown)
+    return written(alt.layer(bars, line, points, data=data()).add_params(marks.shown))
 
 
-def at_axis(setting: Setting) -> Any:
+class AtAxis(NamedTuple):
     """The horizontal axis of loads, rates or scales, with a tick at each."""
-    import altair as alt
 
-    kind = "log" if setting.table.axis == "scale" and scale_type(setting.columns) == "log" else "linear"
-    return alt.X(
-        "at:Q",
-        title=setting.axis_title,
-        scale=alt.Scale(type="log", padding=14) if kind == "log" else alt.Scale(zero=False, padding=14),
-        axis=alt.Axis(values=list(setting.columns), format="~r", grid=False),
-    )
+    title: str
+    columns: tuple[float, ...]
+    kind: ScaleType
+
+    def encoding(self) -> Any:
+        """As a channel."""
+        import altair as alt
+
+        return alt.X(
+            "at:Q",
+            title=self.title,
+            scale=alt.Scale(type="log", padding=14) if self.kind == "log" else alt.Scale(zero=False, padding=14),
+            axis=alt.Axis(values=list(self.columns), format="~r", grid=False),
+        )
+
+
+def at_axis(setting: Setting) -> AtAxis:
+    """That of a setting; scales that differ much by their logarithms."""
+    kind = scale_type(setting.columns) if setting.table.axis == "scale" else "linear"
+    return AtAxis(setting.axis_title, setting.columns, kind)
 
 
 def _words(rows: list[dict[str, Any]], setting: Setting) -> str:

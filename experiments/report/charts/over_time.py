@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from experiments.report.charts.encodings import SeriesMarks, data, specification
+from experiments.report.charts.encodings import MOST_WRITTEN, SeriesMarks, data, short, specification, written
+from experiments.report.charts.thinning import rounded
 from experiments.report.figure import Figure, Variant
-from experiments.report.scene import BINS, Scene
+from experiments.report.scene import BINS, LOOKS, Scene
 from experiments.report.setting import Setting
 from experiments.sample_path import SamplePath
 from orsched.work import Floats
@@ -31,7 +33,7 @@ def over_time_figure(setting: Setting, scene: Scene) -> Figure:
         title="KV memory and requests over time",
         caption=(
             f"One sample path simulated again: {scene.title}. The path is cut into {BINS} equal parts and the largest "
-            f"value of each is drawn.{left_out}"
+            f"value of each is drawn, to 0.1% of the axis.{left_out}"
         ),
         choice="quantity",
         variants=[_variant(setting, scene, title) for title in QUANTITIES],
@@ -40,22 +42,30 @@ def over_time_figure(setting: Setting, scene: Scene) -> Figure:
 
 
 def _variant(setting: Setting, scene: Scene, title: str) -> Variant:
-    import altair as alt
-
     times_s = scene.times_s()
-    since_s = times_s[:, 0] - scene.first_s
     memory = QUANTITIES[title] == SamplePath.kv_tokens_at
     unit = 100 / scene.capacity_tokens if memory else 1.0
     found = {
         series: QUANTITIES[title](path, times_s.ravel()).reshape(times_s.shape).max(axis=1) * unit
         for series, path in scene.paths.items()
     }
-    rows = (
-        {"series": series, "s": float(at), "y": float(y)}
-        for series, column in found.items()
-        for at, y in zip(since_s, column, strict=True)
+    each_s = (scene.end_s - scene.first_s) * LOOKS / (BINS * LOOKS - 1)  # from the first look of a part to the next's
+    datasets: dict[str, Iterable[dict[str, object]]] = {"rows": _steps(found, each_s)}
+    words = ""
+    if memory:
+        datasets["memory"] = [{"full": 100}]
+        words = f"100% are {scene.capacity_tokens:,} tokens, the dotted line. "
+    words = f"{title[0].upper()}{title[1:]}, {scene.title}. {words}" + "; ".join(
+        f"{series}: at most {column.max():.3g}, on average {np.mean(column):.3g}" for series, column in found.items()
     )
-    marks = SeriesMarks(setting.series)
+    return Variant(title, specification(_chart(setting.series, title), words + ".", **datasets), words + ".")
+
+
+@lru_cache(MOST_WRITTEN)
+def _chart(series: tuple[str, ...], title: str) -> dict[str, Any]:
+    import altair as alt
+
+    marks = SeriesMarks(series)
     lines = (
         alt.Chart(data())
         .mark_line(strokeWidth=1.4, interpolate="step-after")
@@ -71,17 +81,18 @@ def _variant(setting: Setting, scene: Scene, title: str) -> Variant:
                 alt.Tooltip("y:Q", title=title, format=".4~g"),
             ],
         )
+        .transform_calculate(s="datum.part * datum.each")
         .add_params(marks.shown)
     )
-    chart: Any = lines
-    datasets: dict[str, Iterable[dict[str, object]]] = {"rows": rows}
-    words = ""
-    if memory:
-        full = alt.Chart(data("memory")).mark_rule(strokeDash=[1, 4], strokeWidth=2, style="ink-line")
-        chart = alt.layer(lines, full.encode(y="full:Q"))
-        datasets["memory"] = [{"full": 100}]
-        words = f"100% are {scene.capacity_tokens:,} tokens, the dotted line. "
-    words = f"{title[0].upper()}{title[1:]}, {scene.title}. {words}" + "; ".join(
-        f"{series}: at most {column.max():.3g}, on average {np.mean(column):.3g}" for series, column in found.items()
-    )
-    return Variant(title, specification(chart, words + ".", **datasets), words + ".")
+    full = alt.Chart(data("memory")).mark_rule(strokeDash=[1, 4], strokeWidth=2, style="ink-line").encode(y="full:Q")
+    return written(alt.layer(lines, full) if QUANTITIES[title] == SamplePath.kv_tokens_at else lines)
+
+
+def _steps(found: Mapping[str, Floats], each_s: float) -> Iterator[dict[str, object]]:
+    """The parts of the path where a line goes up or down, and the last."""
+    top = max(float(column.max()) for column in found.values())
+    for series, column in found.items():
+        heights = rounded(column, top)
+        kept = np.flatnonzero(np.diff(heights, prepend=np.nan) != 0).tolist()
+        for part in dict.fromkeys([*kept, len(heights) - 1]):
+            yield {"series": series, "part": part, "each": short(each_s), "y": float(heights[part])}

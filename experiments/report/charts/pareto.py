@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
-from experiments.report.charts.encodings import ScaleType, SeriesMarks, data, scale_type, specification, value_axis
+from experiments.report.charts.encodings import (
+    MOST_WRITTEN,
+    ScaleType,
+    SeriesMarks,
+    data,
+    scale_type,
+    short,
+    specification,
+    value_axis,
+    written,
+)
 from experiments.report.figure import Figure, Variant
 from experiments.report.setting import Setting
 
@@ -46,8 +57,8 @@ def _variant(setting: Setting, metric: str) -> Variant | None:
         {
             "series": series,
             "at": at,
-            "x": row.metrics[THROUGHPUT].mean,
-            "y": row.metrics[metric].mean,
+            "x": short(row.metrics[THROUGHPUT].mean),
+            "y": short(row.metrics[metric].mean),
             "stable": row.stable is not False,
             "policy at": f"{series}, {setting.at_text(at)}",
             "throughput": f"{row.metrics[THROUGHPUT]} token/s",
@@ -62,15 +73,16 @@ def _variant(setting: Setting, metric: str) -> Variant | None:
     words = f"Not beaten in both throughput and {metric}: " + "; ".join(
         f"{row['policy at']} ({row['throughput']}, {row['time']})" for row in best
     )
-    chart = _chart(setting, metric, scale_type(row["y"] for row in rows))
+    chart = _chart(setting.series, metric, scale_type(row["y"] for row in rows))
     corners = [{"x": row["x"], "y": row["y"]} for row in best]
     return Variant(metric, specification(chart, words + ".", rows=rows, front=corners), words + ".")
 
 
-def _chart(setting: Setting, metric: str, kind: ScaleType) -> Any:
+@lru_cache(MOST_WRITTEN)
+def _chart(series: tuple[str, ...], metric: str, kind: ScaleType) -> dict[str, Any]:
     import altair as alt
 
-    marks = SeriesMarks(setting.series)
+    marks = SeriesMarks(series)
     vertical = alt.Scale(type=kind, padding=14) if kind == "log" else alt.Scale(zero=False, padding=14)
     x = alt.X(
         "x:Q",
@@ -96,4 +108,4 @@ def _chart(setting: Setting, metric: str, kind: ScaleType) -> Any:
             alt.Tooltip("time:N", title=metric),
         ],
     )
-    return alt.layer(edge, line, points, data=data()).add_params(marks.shown)
+    return written(alt.layer(edge, line, points, data=data()).add_params(marks.shown))

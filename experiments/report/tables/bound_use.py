@@ -9,27 +9,25 @@ from experiments.report.tables.table import Cell, Column, Table, words
 
 
 def bound_use_table(settings: Sequence[Setting]) -> Table | None:
-    """One row per setting, metric and bound; None without any gap."""
-    places: dict[tuple[str, str, str, str, bool], list[str]] = {}
+    """One row per bound, with the metrics and the settings where it was the best; None without any gap."""
+    used: dict[tuple[str, str, bool], tuple[dict[str, None], dict[str, None]]] = {}
     for setting in settings:
-        for (_, at), row in setting.rows.items():
+        for row in setting.rows.values():
             for metric, gap in row.gaps.items():
-                key = (setting.title, metric, gap.bound, gap.validity, gap.certified)
-                found = places.setdefault(key, [])
-                if setting.at_text(at) not in found:
-                    found.append(setting.at_text(at))
-    if not places:
+                metrics, titles = used.setdefault((gap.bound, gap.validity, gap.certified), ({}, {}))
+                metrics[metric] = None
+                titles[setting.title] = None
+    if not used:
         return None
     rows = [
         [
-            words(metric),
             words(bound),
             words(validity),
             Cell("yes" if certified else "no", "yes" if certified else "no", "" if certified else "bad"),
-            words(", ".join(at)),
-            words(title),
+            words(", ".join(metrics)),
+            words("all" if len(titles) == len(settings) else "; ".join(titles)),
         ]
-        for (title, metric, bound, validity, certified), at in places.items()
+        for (bound, validity, certified), (metrics, titles) in used.items()
     ]
-    titles = ("gap of", "measured against", "validity", "certified", "at", "setting")
-    return Table("Bounds that gaps are measured against", [Column(title) for title in titles], rows)
+    columns = [Column(title) for title in ("measured against", "validity", "certified", "gaps of", "in the settings")]
+    return Table("Bounds that gaps are measured against", columns, rows)

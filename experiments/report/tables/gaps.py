@@ -14,7 +14,7 @@ BEST, AS_GOOD = "★", "≈"
 
 def gap_table(setting: Setting, metric: str) -> Table:
     """One row per series, one column per load, rate or scale, for one metric."""
-    matrix = setting.table.matrix(metric)
+    matrix = setting.matrix(metric)
     unit = "%" if matrix.quantity == "gap" else ""
     columns = [Column("policy"), Column("information", hint="what it may know about output lengths")]
     columns += [Column(setting.at_text(column.at), numeric=True, unit=unit) for column in matrix.columns]

@@ -21,11 +21,14 @@ class Cell:
         What it is sorted by; None: always last.
     mood : {"", "best", "good", "bad"}
         How it is set off.
+    link : str
+        Anchor of the place on the page that it leads to; empty: nowhere.
     """
 
     text: str
     key: float | str | None = None
     mood: str = ""
+    link: str = ""
 
     @property
     def key_text(self) -> str:

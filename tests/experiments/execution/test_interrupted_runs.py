@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from drawing import Drawing
-from drawn_runs import computations, environment, exported, ran, start, wait_for_parts
+from drawn_runs import computations, environment, exported, finish, ran, start, wait_for_parts
 
 from experiments.execution.backend import InProcess
 from experiments.execution.opening import open_for
@@ -42,15 +42,14 @@ def test_a_killed_process_group_loses_nothing_finished(tmp_path, whole, workers,
         assert kept <= finished
         kept = finished
     before = computations(log)
-    total, computed, failed = ran(start(out, **settings))
-    assert (total, computed, failed) == (48, 48 - len(kept), 0)
+    assert finish(out, first_replications=8, log=str(log)) == [48, 48 - len(kept), 0]
     assert all(computations(log)[task] == before[task] for task in kept)
     assert exported(out) == whole
 
 
 def test_two_runner_processes_end_with_the_same_bytes(tmp_path, whole):
-    """Claim: two processes with two workers each on one folder both end well; the table is that of one."""
-    settings = {"first_replications": 8, "wait_s": 0.02, "workers": 2}
+    """Claim: two processes on one folder both end well; the table is that of one."""
+    settings = {"first_replications": 8, "wait_s": 0.02}
     runners = [start(tmp_path / "out", **settings) for _ in range(2)]
     assert [ran(runner)[0] for runner in runners] == [48, 48]
     assert exported(tmp_path / "out") == whole
@@ -69,7 +68,7 @@ def test_a_killed_worker_process_is_said_and_the_run_goes_on_when_started_again(
     assert "BackendError: a worker process died" in err
     finished = len(open_for(Drawing(8), tmp_path / "out").finished())
     assert 4 <= finished < 48
-    assert ran(start(tmp_path / "out", **settings))[1] == 48 - finished
+    assert finish(tmp_path / "out", first_replications=8) == [48, 48 - finished, 0]
     assert exported(tmp_path / "out") == whole
 
 
@@ -81,18 +80,15 @@ def test_a_full_disk_stops_the_run_with_the_file_named_and_loses_nothing(tmp_pat
     if subprocess.run(mount, capture_output=True).returncode:
         pytest.skip("a small file system cannot be mounted here")
     try:
-        process = start(disk / "out", first_replications=8)
-        _, err = process.communicate(timeout=60)
-        assert process.returncode == 1
-        assert "No space left on device" in err.splitlines()[-1]
-        assert ".parquet" in err.splitlines()[-1]
+        with pytest.raises(OSError, match=r"No space left on device: .*\.parquet'$"):
+            finish(disk / "out", first_replications=8)
         folder = open_for(Drawing(8), disk / "out")
         assert folder.rows().damaged == ()
         finished = folder.finished()
         assert 3 <= len(finished) < 48
         assert not list((disk / "out" / "parts").glob(".*"))
         subprocess.run(["mount", "-o", "remount,size=10m", str(disk)], check=True)
-        assert ran(start(disk / "out", first_replications=8))[1] == 48 - len(finished)
+        assert finish(disk / "out", first_replications=8) == [48, 48 - len(finished), 0]
         assert exported(disk / "out") == whole
     finally:
         subprocess.run(["umount", str(disk)], check=True)
@@ -113,5 +109,5 @@ def test_files_that_may_not_grow_stop_the_run_and_lose_nothing(tmp_path, whole):
     assert "File too large" in limited.stderr.splitlines()[-1]
     assert open_for(Drawing(8), tmp_path / "out").rows().damaged == ()
     assert not list((tmp_path / "out" / "parts").glob(".*"))
-    assert ran(start(tmp_path / "out", first_replications=8))[0] == 48
+    assert finish(tmp_path / "out", first_replications=8)[0] == 48
     assert exported(tmp_path / "out") == whole

@@ -258,6 +258,22 @@ def test_masks_say_what_is_followed():
     assert info["action_mask"].all()
 
 
+def test_masks_are_copies():
+    """Claim: writing to a mask or an observation changes neither what is allowed nor what happens."""
+
+    def spoil(observation, mask):
+        choice = mixed(observation, mask)
+        observation[:], mask[:] = 0, 1
+        return choice
+
+    env = ServeEnv(requests=60)
+    _, info = env.reset(seed=0)
+    info["action_mask"][:] = 1
+    env.action_masks()[:] = True
+    assert not env.action_masks()[0]
+    assert play(env, spoil, seed=0)[0] == play(env, mixed, seed=0)[0]
+
+
 def test_many_environments_at_once():
     """Claim: gymnasium's vector of environments gives what each gives alone."""
     envs = gymnasium.make_vec(ENVIRONMENT, num_envs=3, vectorization_mode="sync", requests=40)

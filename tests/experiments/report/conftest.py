@@ -2,12 +2,14 @@
 
 import os
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from experiments.findings import open_results, run
-from experiments.report import write_report
+from experiments.report.building import contents_of
+from experiments.report.page import page
 from experiments.spec import ExperimentSpec
 
 HOSTILE = "</script><img src=x onerror=alert(1)>"
@@ -52,10 +54,16 @@ def findings(results):
 
 
 @pytest.fixture(scope="session")
-def report(findings, tmp_path_factory):
+def contents(findings):
+    """What its report shows."""
+    return contents_of(findings)
+
+
+@pytest.fixture(scope="session")
+def report(contents, tmp_path_factory):
     """Its report."""
     path = tmp_path_factory.mktemp("report") / "report.html"
-    write_report(findings, path)
+    path.write_text(page(contents), encoding="utf-8", newline="")
     return path
 
 
@@ -83,13 +91,13 @@ def browser():
 
 
 @pytest.fixture
-def look(browser, report):
-    """Open the report: ``look(width=..., height=..., dark=...)``; whatever the page says or asks for fails the test."""
+def visit(browser):
+    """Open a report: ``visit(path, width=..., dark=...)``; whatever the page says or asks for fails the test."""
     contexts, said = [], []
 
-    def open_page(width=1280, height=900, dark=False):
+    def open_page(path, width=1280, height=900, dark=False, anchor="", **options):
         scheme = "dark" if dark else "light"
-        context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+        context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme, **options)
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(60_000)
@@ -98,21 +106,28 @@ def look(browser, report):
         page.on("dialog", lambda dialog: (said.append(f"dialog: {dialog.message}"), dialog.dismiss()))
 
         def only_the_file(route):
-            if route.request.url == report.as_uri():
+            if route.request.url == path.as_uri():
                 route.continue_()
             else:
                 said.append(f"request: {route.request.url}")
                 route.abort()
 
         context.route("**/*", only_the_file)
-        page.goto(report.as_uri())
-        page.wait_for_selector("html[data-drawn=all]", state="attached")
+        page.goto(path.as_uri() + anchor)
+        if options.get("java_script_enabled", True):
+            page.wait_for_selector("html[data-drawn=all]", state="attached")
         return page
 
     yield open_page
     for context in contexts:
         context.close()
     assert said == []
+
+
+@pytest.fixture
+def look(visit, report):
+    """Open the report of the experiment, as `visit` does."""
+    return partial(visit, report)
 
 
 @pytest.fixture(scope="session")

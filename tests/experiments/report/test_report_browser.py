@@ -1,6 +1,11 @@
 """The report in a real browser: charts, sorting, themes, phone, paper, and names that would like to be markup."""
 
+import re
+from itertools import pairwise
+
 import pytest
+
+from tests.support.colour_vision import contrast
 
 CONTRAST = """() => {
   const channel = (v) => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
@@ -28,6 +33,16 @@ CONTRAST = """() => {
 
 def figure(page, name):
     return page.locator(f"#setting-1-{name}")
+
+
+def hexadecimal(colour):
+    """``#RRGGBB`` of ``rgb(r, g, b)``."""
+    return "#" + "".join(f"{int(part):02x}" for part in re.findall(r"\d+", colour)[:3])
+
+
+def channels(page, selector, name):
+    """A colour of the first element that is found."""
+    return hexadecimal(page.locator(selector).first.evaluate(f"one => getComputedStyle(one).{name}"))
 
 
 def marks(page, name, kind):
@@ -100,17 +115,13 @@ def test_tables_sort_by_mouse_and_by_key(look):
     page.locator("table:has(#setting-1-gap-1) thead th").nth(0).locator("button").click()
     names = [key for _, key in column(page, "setting-1-gap-1", 0)]
     assert names[1:] == ["vllm-v1", "wait"]
-    assert header.get_attribute("aria-sort") is None
-
-
-def test_what_has_no_number_is_sorted_last(look):
-    """Claim: rows without a value stay below, in both directions."""
-    page = look()
+    assert header.get_attribute("aria-sort") == "none"
+    page.locator("details:has(#setting-1-table-1) > summary").press("Enter")
     header = page.locator("table:has(#setting-1-table-1) thead th").nth(3)
-    page.locator("details:has(#setting-1-table-1) > summary").click()
-    for _ in range(2):
-        header.locator("button").click()
-        assert column(page, "setting-1-table-1", 3)[-1] == ["", None]
+    for order in ("ascending", "descending"):
+        header.locator("button").press("Enter")
+        assert header.get_attribute("aria-sort") == order
+        assert column(page, "setting-1-table-1", 3)[-1] == ["", None]  # what has no number is last in both directions
 
 
 def test_a_phone_scrolls_down_only(look, kept):
@@ -143,6 +154,29 @@ def test_all_text_can_be_read_in_both_themes(look, kept, dark):
     )
 
 
+@pytest.mark.parametrize("dark", [False, True])
+def test_controls_and_lines_can_be_seen_in_both_themes(look, dark):
+    """Claim: frames of controls and the lines of charts have a contrast of 3 to 1 with what is behind them; nothing
+    moves for who wants no motion; a focused control is marked."""
+    page = look(dark=dark, reduced_motion="reduce")
+    card = channels(page, "section", "backgroundColor")
+    frames = [channels(page, control, "borderTopColor") for control in (".legend button", "figure select")]
+    strokes = page.locator("#setting-1-gap .mark-line path").evaluate_all(
+        "found => found.map((one) => getComputedStyle(one).stroke)"
+    )
+    lines = [hexadecimal(stroke) for stroke in strokes]
+    assert len(set(lines)) == len(lines) == 3
+    for colour in (*frames, *lines):
+        assert contrast(colour, card) >= 3, colour
+    assert page.evaluate("getComputedStyle(document.documentElement).scrollBehavior") == "auto"
+    moving = "found => found.filter((one) => parseFloat(getComputedStyle(one).transitionDuration) > 0).length"
+    assert page.locator("body *").evaluate_all(moving) == 0
+    page.locator(".legend button").first.focus()
+    page.keyboard.press("Tab")
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    assert page.evaluate("parseFloat(getComputedStyle(document.activeElement).outlineWidth)") >= 2
+
+
 def test_it_prints(look, kept):
     """Claim: on paper everything is open, black on white even for a reader with a dark theme, and tables fit."""
     page = look(dark=True)
@@ -166,7 +200,7 @@ def test_names_stay_text(look, report_names):
     hostile, workload = report_names
     page = look()
     assert page.locator("img").count() == 0
-    assert page.locator("script").count() == 3
+    assert page.locator("script").count() == 5  # two packs, common data, the page's own, the unpacked library
     assert hostile in page.locator(".legend").text_content()
     assert workload in page.locator("h2").all_text_contents()[1]
     assert page.title().startswith("</title><b>Experiment</b> & more")
@@ -215,6 +249,22 @@ def test_charts_have_words_and_controls_have_names(look):
     for select in page.locator("figure select").all():
         assert ": " in select.get_attribute("aria-label")
     assert page.locator("th:not(:has(button))[scope=col]").count() == 0
+    assert page.locator("th:not([scope=col], [scope=row])").count() == 0
+    assert page.locator("thead th:not([aria-sort=none])").count() == 0
+    assert page.locator("tbody tr > :first-child:not(th)").count() == 0
+    nameless = page.evaluate(
+        "[...document.querySelectorAll('button, select, summary, a[href]')]"
+        ".filter((one) => !(one.getAttribute('aria-label') ?? one.labels?.[0]?.textContent ?? one.textContent).trim())"
+        ".length"
+    )
+    assert nameless == 0
+    repeated = page.evaluate(
+        "(ids => ids.length - new Set(ids).size)([...document.querySelectorAll('[id]')].map((one) => one.id))"
+    )
+    assert repeated == 0
+    levels = page.locator("h1, h2, h3, h4").evaluate_all("found => found.map((one) => Number(one.tagName[1]))")
+    assert levels[0] == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
     assert page.locator("table:not(:has(caption))").count() == 0
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent") == "Skip to the summary"

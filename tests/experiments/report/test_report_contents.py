@@ -22,11 +22,6 @@ from orsched.gap_table import GapRow, GapTable
 from orsched.statistics.estimate import estimate
 
 
-@pytest.fixture(scope="module")
-def contents(findings):
-    return contents_of(findings)
-
-
 def changed(results, folder, change):
     """The same experiment with `change(row, place)` in place of each finished task; None leaves it out."""
     shutil.copytree(results, folder)

@@ -7,24 +7,39 @@ from typer.testing import CliRunner
 
 from experiments.cli.app import app
 from experiments.cli.entry import main
-from experiments.report.building import contents_of
 from experiments.report.files import write_figures
 
 NAMES = ("gap", "pareto", "cdf-latency", "cdf-ttft", "cdf-tpot", "over-time", "time-line")
 
 
 @pytest.fixture(scope="module")
-def figures(findings):
-    return [figure for part in contents_of(findings).parts for figure in part.figures]
+def told(results, tmp_path_factory):
+    """What the command said and wrote: the page and the folder of charts."""
+    folder = tmp_path_factory.mktemp("told")
+    page, charts = folder / "new" / "page.html", folder / "charts"
+    done = CliRunner().invoke(app, ["report", str(results), "--out", str(page), "--figures", str(charts)])
+    return done, page, charts
 
 
-def test_charts_are_files_of_three_kinds(figures, tmp_path, report_names):
+def test_the_command_writes_the_page_and_the_charts(told, report):
+    """Claim: `orsched report` writes both where it is told, the same page each time, and says so on standard error."""
+    done, page, charts = told
+    assert done.exit_code == 0, done.output
+    assert done.stdout == ""
+    assert f"wrote {page} (0.5 MB)" in done.stderr
+    assert f"wrote 21 files in {charts}" in done.stderr
+    assert [file.name for file in page.parent.iterdir()] == ["page.html"]
+    assert page.read_bytes() == report.read_bytes()
+    assert len(page.read_bytes()) < 550_000
+
+
+def test_charts_are_files_of_three_kinds(told, contents, tmp_path, report_names):
     """Claim: every chart is a PNG, an SVG and a PDF; names stay text; the drawing is the same every time."""
-    written = write_figures(figures, tmp_path / "a")
-    assert {path.name for path in written} == {
+    _, _, charts = told
+    assert {path.name for path in charts.iterdir()} == {
         f"setting-1-{name}.{ending}" for name in NAMES for ending in ("png", "svg", "pdf")
     }
-    for path in written:
+    for path in charts.iterdir():
         data = path.read_bytes()
         if path.suffix == ".png":
             assert data.startswith(b"\x89PNG")
@@ -38,21 +53,10 @@ def test_charts_are_files_of_three_kinds(figures, tmp_path, report_names):
             assert text.startswith("<svg")
             assert "<img" not in text
             assert "<script" not in text
-    legend = (tmp_path / "a" / "setting-1-gap.svg").read_text(encoding="utf-8")
+    legend = (charts / "setting-1-gap.svg").read_text(encoding="utf-8")
     assert report_names[0].replace("<", "&lt;").replace(">", "&gt;") in legend
-    write_figures(figures[:1], tmp_path / "b")
-    assert (tmp_path / "b" / "setting-1-gap.svg").read_text(encoding="utf-8") == legend
-
-
-def test_the_command_writes_the_page_and_the_charts(results, tmp_path):
-    """Claim: `orsched report` writes both where it is told, and says so on standard error."""
-    page, folder = tmp_path / "new" / "page.html", tmp_path / "charts"
-    done = CliRunner().invoke(app, ["report", str(results), "--out", str(page), "--figures", str(folder)])
-    assert done.exit_code == 0, done.output
-    assert done.stdout == ""
-    assert f"wrote {page} (1." in done.stderr
-    assert f"wrote 21 files in {folder}" in done.stderr
-    assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
+    write_figures(contents.parts[0].figures[:1], tmp_path)
+    assert (tmp_path / "setting-1-gap.svg").read_text(encoding="utf-8") == legend
 
 
 @pytest.mark.parametrize(

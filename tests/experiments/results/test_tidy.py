@@ -5,11 +5,12 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from drawing import NAMES, Drawing
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from experiments.results.entries import Entries, Exploded, Names
 from experiments.results.gap_tables import gap_tables
-from experiments.results.pairing import mappings, paired
+from experiments.results.pairing import paired
 from experiments.results.plan import Plan
 from experiments.results.schema import row_table
 from experiments.results.tidy import BOUNDS, TIDY, bounds_frame, tasks_frame, tidy_frame
@@ -43,6 +44,7 @@ def test_the_tidy_table_says_what_the_tasks_found():
     assert rest[["gap", "bound", "bound_value", "bound_validity", "bound_certified"]].isna().all(axis=None)
 
 
+@settings(max_examples=10)
 @given(order=st.permutations(list(ROWS)))
 def test_the_table_does_not_depend_on_the_order_of_what_was_finished(order):
     """Claim: whatever order rows are stored in, all three tables are the same."""
@@ -127,14 +129,28 @@ def test_unequal_replications_are_said():
     assert kept == [(0.5, True, True), (0.5, True, True), (0.9, False, False), (0.9, False, False)]
 
 
-@given(st.lists(st.dictionaries(st.text(max_size=3), st.floats(allow_nan=False), max_size=4)), st.data())
-def test_maps_become_dictionaries_however_they_are_chunked(rows, data):
-    """Claim: slices and chunks of a map column give what to_pylist gives."""
-    whole = pa.array(rows, pa.map_(pa.string(), pa.float64()))
-    start = data.draw(st.integers(0, len(rows)))
-    stop = data.draw(st.integers(start, len(rows)))
+MAPS = st.lists(st.lists(st.tuples(st.sampled_from(["a", "b", "latency_mean_s"]), st.floats()), max_size=4), max_size=9)
+
+
+@given(MAPS, st.data())
+def test_maps_are_taken_apart_however_they_are_chunked(maps, data):
+    """Claim: any rows of slices and chunks of a map column, in any order, have the numbers that to_pylist gives."""
+    whole = pa.array(maps, pa.map_(pa.string(), pa.float64()))
+    start = data.draw(st.integers(0, len(maps)))
+    stop = data.draw(st.integers(start, len(maps)))
     column = pa.chunked_array([whole.slice(start, stop - start), whole], whole.type)
-    assert mappings(column) == [dict(pairs) for pairs in column.to_pylist()]
+    plain = [dict(pairs) for pairs in column.to_pylist()]
+    rows = np.array(data.draw(st.lists(st.integers(0, len(plain) - 1))) if plain else [], dtype=np.int64)
+    found = Exploded.of(column, rows)
+    names = Names.of([found.field(0)])
+    entries = Entries.of_maps(found, names)
+    keys = (entries.keys // names.stride, names.array[entries.keys % names.stride])
+    expected = [(place, name, value) for place, row in enumerate(rows) for name, value in sorted(plain[row].items())]
+    assert list(zip(*keys, strict=True)) == sorted(
+        [(place, name) for place, name, _ in expected], key=lambda one: (one[0], one[1] != "latency_mean_s", one[1])
+    )
+    numbers = {(place, name): value for place, name, value in expected}
+    assert np.array_equal(entries.values, [numbers[key] for key in zip(*keys, strict=True)], equal_nan=True)
 
 
 def test_the_table_of_tasks_has_every_place():

@@ -11,7 +11,7 @@ from proofs_check.heavy_traffic import SCALES
 def test_the_promised_ones_are_there():
     """Claim: demo, heavy traffic, every bundled workload, three sensitivities, speed and a reproduction are ready."""
     promised = {"demo", "heavy-traffic", "bundled-traces", "prediction-error", "memory", "burstiness", "speed"}
-    assert promised | {"wait-paper"} <= set(ready_names())
+    assert promised | {"wait-paper", "disaggregation"} <= set(ready_names())
 
 
 @pytest.mark.parametrize("name", ready_names())
@@ -42,6 +42,19 @@ def test_speed_is_the_benchmark():
     sizes = (len(spec.policies), len(spec.points), spec.replications, spec.requests)
     assert sizes == (8, 5, 20, 10_000)
     assert spec.bounds != "none"
+
+
+def test_disaggregation_splits_what_it_has():
+    """Claim: six instances together and in three ways apart, then mixed hardware; every policy runs somewhere."""
+    spec = ready_spec("disaggregation").model_copy(update={"requests": 50})
+    tasks = [task for task in spec.tasks(1) if task.kind == "serve" and task.place.point == 25.0]
+    fleets = {task.place.fleet: task.path.fleet for task in tasks}
+    same, mixed = list(fleets.values())[:4], list(fleets.values())[4:]
+    assert [fleet.fleet().size for fleet in same] == [6, 6, 6, 6]
+    assert {fleet.fleet().hardware.name for fleet in same} == {"llama3-8b/a100-80g"}
+    assert [fleet.has_load for fleet in mixed] == [False]
+    served = {task.place.policy for task in tasks if task.compute()["status"] == "done"}
+    assert served == {entry.shown for entry in spec.policies}
 
 
 def test_wait_paper_has_the_device_of_the_reproduction():

@@ -29,18 +29,134 @@ def at(fleet):
     return text(fleets=f"[{{{fleet}}}]")
 
 
+def groups(*tables, more=""):
+    """Return a specification of a fleet of groups, at a rate."""
+    return text(
+        fleets=f"[{{groups=[{', '.join(f'{{{table}}}' for table in tables)}]{more}}}]", loads=None, rates_per_s="[1]"
+    )
+
+
+def decides(policy, **changes):
+    """Return a specification of one policy table."""
+    return text(policies=f"[{{{policy}}}]", **changes)
+
+
+ROUTED, BOTH, BOTH_REVERSED = '"routed"', 'batcher="sjf", router="jsq"', 'router="jsq", batcher="sjf"'
+REF, A100 = 'hardware="reference"', 'hardware="llama2-7b/a100-80g"'
+
+TIER = '{name="a", ttft_s=1.0, tpot_s=0.1, share=0.5}'
+OTHER = TIER.replace('"a"', '"b"')
+
 BAD = {
+    "shares that are no whole": (
+        on(f'name="reference", tiers=[{TIER}]'),
+        "workloads.0: tiers.share: .* 0.5, must be 1",
+    ),
+    "tier without its share": (
+        on(f'name="reference", tiers=[{TIER}, {{name="b", ttft_s=1.0, tpot_s=0.1}}]'),
+        "workloads.0: tiers.1.share: missing; each of several tiers needs one$",
+    ),
+    "tier twice": (on(f'name="reference", tiers=[{TIER}, {TIER}]'), "workloads.0: tiers.1.name = 'a': given twice"),
+    "tier without an objective": (
+        on('name="reference", tiers=[{name="a", ttft_s=1}]'),
+        "workloads.0.tiers.0.tpot_s: field",
+    ),
+    "no tier": (on('name="reference", tiers=[]'), "workloads.0.tiers: must have 1 to"),
+    "tiers and an objective": (
+        text(workloads=f'[{{name="reference", tiers=[{TIER}, {OTHER}]}}]', slo="{ttft_s=1, tpot_s=1}"),
+        "slo: goes not with tiers of every workload",
+    ),
+    "some without an objective": (
+        text(workloads=f'["p512d20", {{name="reference", tiers=[{TIER}, {OTHER}]}}]', metrics='["slo_attainment"]'),
+        r"metrics.0 = 'slo_attainment': needs \[slo\], or tiers of every workload",
+    ),
+    "tier of a group that is none": (
+        text(
+            workloads=f'[{{name="reference", tiers=[{TIER}, {OTHER}]}}]',
+            fleets=f'[{{groups=[{{{REF}, tier="A"}}, {{{REF}}}]}}]',
+        ),
+        "fleets.0.groups.0.tier: unknown tier 'A'",
+    ),
+    "neither hardware nor groups": (at("kv_memory=2.0"), "fleets.0: give hardware or groups"),
+    "hardware and groups": (at(f"{REF}, groups=[{{{REF}}}]"), "fleets.0: hardware goes not with groups"),
+    "instances of groups": (groups(REF, more=", instances=2"), "fleets.0: instances goes with hardware, .* its size"),
+    "router of groups": (
+        groups(REF, more=', router="jsq"'),
+        "fleets.0: router goes with hardware, .*policies their own",
+    ),
+    "migration without groups": (at(f"{REF}, migration={{stages=1}}"), "fleets.0: migration goes with groups"),
+    "no group": (at("groups=[]"), "fleets.0.groups: must have 1 to 1,000 entries, has 0"),
+    "unknown field of a group": (groups(f"{REF}, roel='decode'"), "fleets.0.groups.0: unknown field 'roel': .*role"),
+    "unknown role": (groups(f'{REF}, role="decoder"'), "fleets.0.groups.0.role = 'decoder': .*'decode'"),
+    "unknown hardware of a group": (
+        groups(REF, 'hardware="refrence"'),
+        "fleets.0: groups.1: unknown hardware .*did you mean 'reference'",
+    ),
+    "missing file of a group": (
+        groups(REF, 'hardware="x.toml"'),
+        "fleets.0: groups.1.hardware = .*x.toml': there is no",
+    ),
+    "more off than there are": (groups(f"{REF}, off=2"), "fleets.0: groups.0: Group.off = 2"),
+    "nobody decodes": (groups(f'{REF}, role="prefill"'), "fleets.0: groups: every group prefills only"),
+    "nobody takes requests": (groups(f'{REF}, role="decode"'), "fleets.0: groups: .*every group decodes only"),
+    "no bandwidth": (
+        groups(f"{REF}, link={{bandwidth_gb_per_s=0}}"),
+        "fleets.0.groups.0.link.bandwidth_gb_per_s = 0: .*greater than 0",
+    ),
+    "unknown field of migrations": (
+        groups(REF, more=", migration={steps=2}"),
+        "fleets.0.migration: .*'steps': .*stages",
+    ),
+    "load of mixed hardware": (
+        text(fleets=f"[{{groups=[{{{REF}}}, {{{A100}}}]}}]"),
+        r"fleets.0: mixes hardware \(reference, llama2-7b/a100-80g\), .*: give rates_per_s",
+    ),
+    "scale of mixed hardware": (
+        text(fleets=f"[{{groups=[{{{REF}}}, {{{A100}}}]}}]", loads=None, scales="[1]", load="0.5"),
+        "fleets.0: mixes hardware .*: give rates_per_s",
+    ),
+    "misspelt system": (
+        text(policies='["lumnix"]'),
+        "policies.0.name: unknown policy 'lumnix': did you mean 'llumnix'",
+    ),
+    "unknown setting": (
+        decides('name="routed", settings={bacher="sjf"}'),
+        "policies.0: settings.bacher: unknown setting of 'routed'; did you mean batcher",
+    ),
+    "wrong setting": (decides('name="routed", settings={batcher=3}'), "policies.0: settings.batcher = 3"),
+    "unknown part of a system": (
+        decides('name="routed", settings={batcher="vlm-v1"}'),
+        "policies.0: settings: unknown policy 'vlm-v1': did you mean",
+    ),
+    "settings of a batcher": (decides('name="sjf", settings={x=1}'), "policies.0: settings.x: a batcher .*no settings"),
+    "date for a setting": (
+        decides('name="routed", settings={batcher=2020-01-01}'),
+        "policies.0: settings.batcher = .*2020",
+    ),
+    "router of a system": (decides('name="llumnix", router="jsq"'), "policies.0: router = 'jsq': goes with a batcher"),
+    "unknown router of a policy": (
+        decides('name="sjf", router="jqs"'),
+        "policies.0: .*unknown router 'jqs': did you mean",
+    ),
+    "router of a fleet for a system": (
+        decides('name="llumnix"', fleets=f'[{{{REF}, instances=2, router="jsq"}}]'),
+        r"fleets.0.router = 'jsq': policies.0 \(llumnix\) is a fleet system, which routes itself",
+    ),
+    "system twice, settings in another order": (
+        text(policies=f"[{', '.join(f'{{name={ROUTED}, settings={{{given}}}}}' for given in (BOTH, BOTH_REVERSED))}]"),
+        "policies.1 = .*given twice; set a label",
+    ),
     "unknown field": (text(polices='["a"]'), "unknown field 'polices': did you mean policies"),
     "unknown field of an entry": (on('name="reference", arival="poisson"'), "workloads.0: .*'arival': .*arrivals"),
     "nothing to serve": (text(workloads=None), "workloads: field required"),
     "empty list": (text(policies="[]"), "policies: must have 1 to 1,000 entries, has 0"),
-    "no list": (text(policies='"vllm-v1"'), "policies = vllm-v1: must be a list"),
+    "no list": (text(policies='"vllm-v1"'), "policies = 'vllm-v1': must be a list"),
     "list too long": (text(loads=str([1 + k / 2048 for k in range(1001)])), "loads: must have 1 to 1,000 entries"),
     "number for an entry": (text(workloads="[3]"), "workloads.0 = 3: must be a name or a table"),
     "unknown workload": (text(workloads='["referense"]'), "workloads.0.name: .*did you mean 'reference'"),
     "missing file": (text(workloads='["nowhere.csv"]'), "workloads.0.name: .*nowhere.csv: there is no such file"),
     "workload twice": (text(workloads='["reference", "reference"]'), "workloads.1 = 'reference': .*set a label"),
-    "unknown arrivals": (on('name="reference", arrivals="uniform"'), "workloads.0.arrivals = uniform: .*'gamma'"),
+    "unknown arrivals": (on('name="reference", arrivals="uniform"'), "workloads.0.arrivals = 'uniform': .*'gamma'"),
     "cv without gamma": (on('name="reference", cv=2.0'), "workloads.0: cv goes with arrivals = 'gamma'"),
     "gamma without cv": (on('name="reference", arrivals="gamma"'), "workloads.0: cv goes with"),
     "negative cv": (on('name="reference", arrivals="gamma", cv=-1'), "workloads.0.cv = -1: .*greater than or equal"),
@@ -66,7 +182,7 @@ BAD = {
         r"policies.0.label = .*control characters",
     ),
     "load 0": (text(loads="[0]"), "loads.0 = 0: .*greater than or equal to"),
-    "word for a load": (text(loads='["a"]'), "loads.0 = a: .*valid number"),
+    "word for a load": (text(loads='["a"]'), "loads.0 = 'a': .*valid number"),
     "no number": (text(loads="[nan]"), "loads.0 = nan: .*finite"),
     "one request": (text(requests="1"), "requests = 1"),
     "half a request": (text(requests="2.5"), "requests = 2.5: .*integer"),
@@ -78,7 +194,7 @@ BAD = {
     "goodput without slo": (text(metrics='["slo_attainment"]'), r"metrics.0 = 'slo_attainment': needs \[slo\]"),
     "deadlines": (text(metrics='["deadline_attainment"]'), "metrics.0 = 'deadline_attainment': needs deadlines"),
     "half an slo": (text(slo="{ttft_s=1.0}"), "slo.tpot_s: field required"),
-    "unknown bounds": (text(bounds='"quick"'), "bounds = quick: .*'fast'"),
+    "unknown bounds": (text(bounds='"quick"'), "bounds = 'quick': .*'fast'"),
     "precision and replications": (text(precision="{relative=0.02}", replications="5"), "replications: goes not with"),
     "least above most": (text(precision="{relative=0.02, least=20, most=10}"), "precision: least = 20 is more than"),
     "precision of what is not measured": (
@@ -116,6 +232,13 @@ def test_bad_input_is_refused_in_one_line(given, said):
     [
         (text(workloads='["mooncake-synthetic"]'), "workloads.0 on fleets.0: .*drop_oversized = true"),
         (at('hardware="reference", kv_memory=0.001'), "workloads.0 on fleets.0: .*KV tokens"),
+        (
+            text(
+                workloads='["mooncake-conversation"]',
+                fleets='[{groups=[{hardware="llama3-70b/h200-sxm-tp2", keeps_prefixes=true}]}]',
+            ),
+            "workloads.0 on fleets.0: no bound holds .*; set bounds = 'none'",
+        ),
         (text(policies='["sjf"]', predictors='["noise:x"]'), "predictors.0: .*'x' is not a number"),
         (text(policies='["sjf"]', predictors='["noise"]'), "predictors.0: .*needs a number"),
     ],

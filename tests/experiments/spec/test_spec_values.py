@@ -29,11 +29,20 @@ def small(**changes):
 labels = st.text(st.characters(blacklist_categories=("Cc", "Cs")), min_size=1, max_size=20)
 workloads = st.one_of(
     st.sampled_from(["reference", "azure-conv"]),
+    st.floats(0.01, 0.99).map(
+        lambda share: {
+            "name": "reference",
+            "tiers": [
+                {"name": "a", "ttft_s": 1.0, "tpot_s": share, "share": share},
+                {"name": "x", "ttft_s": 1, "tpot_s": 1, "share": 1 - share},
+            ],
+        }
+    ),
     st.fixed_dictionaries(
         {"name": st.just("reference"), "arrivals": st.just("gamma"), "cv": st.floats(0, 100), "label": labels}
     ),
 )
-fleets = st.fixed_dictionaries(
+identical = st.fixed_dictionaries(
     {"hardware": st.sampled_from(["reference", "llama2-7b/a100-80g"]), "label": labels},
     optional={
         "instances": st.integers(1, 8),
@@ -41,6 +50,33 @@ fleets = st.fixed_dictionaries(
         "router": st.sampled_from(["jsq", "least-kv"]),
     },
 )
+groups = st.fixed_dictionaries(
+    {"hardware": st.just("llama2-7b/a100-80g")},
+    optional={
+        "size": st.integers(2, 4),
+        "role": st.sampled_from(["mixed", "prefill", "decode"]),
+        "tier": st.sampled_from(["a", "x"]),
+        "off": st.integers(0, 1),
+        "start_up_s": st.floats(0, 100),
+        "keeps_prefixes": st.just(False),
+        "link": st.fixed_dictionaries(
+            {}, optional={"bandwidth_gb_per_s": st.floats(1e-3, 1e6), "latency_ms": st.floats(0, 1e3)}
+        ),
+    },
+)
+grouped = st.fixed_dictionaries(
+    {"groups": groups.map(lambda more: [{"hardware": "llama2-7b/a100-80g"}, more]), "label": labels},
+    optional={
+        "kv_memory": st.floats(0.5, 4),
+        "migration": st.fixed_dictionaries({}, optional={"stages": st.integers(0, 9), "downtime_ms": st.floats(0, 9)}),
+    },
+)
+NAMES = [["sjf"], ["vllm-v1", {"name": "sjf", "label": "shortest"}], ["sjf", {"name": "sjf", "router": "random"}]]
+SYSTEMS = [
+    ["sjf", "llumnix"],
+    [{"name": "sjf", "router": "jsq"}, {"name": "routed", "settings": {"batcher": "sarathi", "router": "random"}}],
+    [*({"name": "partitioned", "settings": {"tiers": tiers}} for tiers in (["a b"], ["x", "y"])), "sjf"],
+]
 numbers = st.lists(st.floats(1e-6, 1e6), min_size=1, max_size=4, unique=True)
 axes = st.one_of(
     st.fixed_dictionaries({"loads": numbers}),
@@ -70,8 +106,15 @@ def specs(draw):
     """Any specification without files."""
     table = draw(axes) | draw(repeated) | draw(others)
     table["workloads"] = [draw(workloads)]
-    table["fleets"] = draw(st.lists(fleets, min_size=1, max_size=2, unique_by=lambda fleet: fleet["label"]))
-    table["policies"] = draw(st.sampled_from([["sjf"], ["vllm-v1", {"name": "sjf", "label": "shortest"}]]))
+    if "tiers" in table["workloads"][0]:
+        table.pop("slo", None)
+    fleets, policies = draw(
+        st.sampled_from([(st.one_of(identical, grouped), NAMES), (grouped, NAMES + SYSTEMS), (grouped, SYSTEMS)])
+    )
+    table["fleets"] = draw(
+        st.lists(fleets, min_size=1, max_size=2, unique_by=lambda fleet: " ".join(fleet["label"].split()))
+    )
+    table["policies"] = draw(st.sampled_from(policies))
     return ExperimentSpec(**table)
 
 
@@ -106,6 +149,7 @@ SAME_KEY = {
     "label of a workload": {"workloads": [{"name": "reference", "label": "poisson"}]},
     "label of a fleet": {"fleets": [{"hardware": "reference", "label": "one"}]},
     "description": {"description": "another"},
+    "one group": {"fleets": [{"groups": [{"hardware": "reference"}]}]},
     "a default that is spelt out": {"warm_up": "none", "predictors": ["none"], "seeds": [0]},
 }
 OTHER_KEY = {
@@ -116,6 +160,10 @@ OTHER_KEY = {
     "instances": {"fleets": [{"hardware": "reference", "instances": 2}]},
     "router": {"fleets": [{"hardware": "reference", "router": "random"}]},
     "memory": {"fleets": [{"hardware": "reference", "kv_memory": 0.5}]},
+    "roles": {"fleets": [{"groups": [{"hardware": "reference", "role": role} for role in ("prefill", "decode")]}]},
+    "router of a policy": {"policies": ["vllm-v1", {"name": "sjf", "router": "random"}]},
+    "a system": {"policies": ["vllm-v1", "sjf", "routed"]},
+    "its settings": {"policies": ["vllm-v1", "sjf", {"name": "routed", "settings": {"batcher": "sjf"}}]},
     "a policy more": {"policies": ["vllm-v1", "sjf", "orca"]},
     "predictors": {"predictors": ["noise:0.5"]},
     "loads": {"loads": [0.5]},
@@ -146,6 +194,52 @@ def test_the_key_sees_everything_else(change):
 def test_keys_are_all_different():
     """Claim: no two of the changes above are taken for each other."""
     assert len({small(**change).key for change in OTHER_KEY.values()}) == len(OTHER_KEY)
+
+
+def test_labels_made_by_default_tell_apart():
+    """Claim: fleets and policies that differ in one setting have readable default labels that differ."""
+    usual = {"hardware": "reference", "size": 2}
+    changes = [
+        *({"size": 3}, {"role": "prefill"}, {"tier": "x"}, {"off": 1}, {"start_up_s": 5.0}, {"keeps_prefixes": True}),
+        *({"keeps_prefixes": False}, {"link": {"bandwidth_gb_per_s": 25}}, {"link": {"latency_ms": 0.5}}),
+    ]
+    fleets = [{"groups": [usual | change, {"hardware": "reference"}]} for change in [{}, *changes]]
+    fleets += [fleets[0] | {"kv_memory": 0.5}, fleets[0] | {"migration": {"stages": 1}}]
+    settings = ({}, {"batcher": "sjf"}, {"router": "random"}, {"batcher": "sjf", "router": "random"})
+    policies = [{"name": "routed", "settings": given} for given in settings]
+    spec = small(fleets=fleets, policies=[*policies, "sjf", {"name": "sjf", "router": "jsq"}])
+    assert spec.fleets[2].shown == "2 x reference (prefill) + reference"
+    assert [entry.shown for entry in spec.policies[3:]] == ["routed (batcher=sjf, router=random)", "sjf", "sjf+jsq"]
+
+
+def test_hardware_files_of_groups_are_relative_to_the_specification(tmp_path):
+    """Claim: a hardware file of a group is found beside the specification, counts by content, and is kept absolute."""
+    from importlib import resources
+
+    entry = (resources.files("orsched") / "data" / "hardware" / "reference.toml").read_text(encoding="utf-8")
+    text = 'workloads = ["reference"]\npolicies = ["vllm-v1"]\nrates_per_s = [2.0]\nrequests = 10\n'
+    text += '[[fleets]]\n[[fleets.groups]]\nhardware = "own.toml"\n[[fleets.groups]]\nhardware = "reference"\n'
+    specs = []
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "own.toml").write_text(entry)
+        (tmp_path / folder / "spec.toml").write_text(text)
+        specs.append(read_spec(tmp_path / folder / "spec.toml"))
+    one, two = specs
+    assert one.fleets[0].hardware_files == (tmp_path / "a" / "own.toml", None)
+    assert one.key == two.key
+    assert one.tasks()[0].id == two.tasks()[0].id
+    (tmp_path / "b" / "own.toml").write_text(entry + "\n")
+    assert one.tasks()[0].id != two.tasks()[0].id
+    fresh = tmp_path / "c.toml"
+    fresh.write_text(entry)
+    spec = small(
+        fleets=[{"groups": [{"hardware": "reference"}, {"hardware": str(fresh)}]}], loads=None, rates_per_s=[1]
+    )
+    task = spec.tasks()[1]
+    fresh.write_text(entry + "\n")
+    with pytest.raises(InputError, match="has changed"):
+        task.compute()
 
 
 def test_tasks_have_a_fixed_order():

@@ -18,6 +18,14 @@ SPEC = {
     "replications": 1,
 }
 
+TIER = {"name": "a", "ttft_s": 1.0, "tpot_s": 0.1}
+
+
+def both(share):
+    """Return two tiers."""
+    return [TIER | {"share": share}, TIER | {"name": "b", "share": 1 - share}]
+
+
 NEITHER = {
     "description": {"description": "x"},
     "label of a workload": {"workloads": [{"name": "reference", "label": "x"}]},
@@ -29,11 +37,21 @@ NEITHER = {
     "more loads": {"loads": [0.5, 0.7]},
     "more policies": {"policies": ["sjf", "orca"]},
     "precision": {"replications": None, "precision": {"relative": 0.5}},
+    "one group": {"fleets": [{"groups": [{"hardware": "reference"}]}]},
+    "defaults of groups": {
+        "fleets": [
+            {"groups": [{"hardware": "reference", "size": 1, "link": {"latency_ms": 0}}], "migration": {"stages": 3}}
+        ]
+    },
 }
 RUN_ONLY = {
     "policy": {"policies": ["mc-sf"]},
     "predictor": {"predictors": ["noise:0.5"]},
     "router": {"fleets": [{"hardware": "reference", "router": "random"}]},
+    "system": {"policies": ["llumnix"]},
+    "setting of a system": {"policies": [{"name": "routed", "settings": {"batcher": "sarathi"}}]},
+    "another value of it": {"policies": [{"name": "routed", "settings": {"batcher": "sjf"}}]},
+    "another setting": {"policies": [{"name": "routed", "settings": {"router": "random"}}]},
     "warm-up": {"warm_up": "mser-5"},
     "gaps between tokens": {"metrics": ["itl_p99_s", "latency_mean_s"]},
 }
@@ -43,9 +61,23 @@ BOTH = {
     "arrivals": {"workloads": [{"name": "reference", "arrivals": "poisson"}]},
     "variation of the gaps": {"workloads": [{"name": "reference", "arrivals": "gamma", "cv": 1.0}]},
     "dropping": {"workloads": [{"name": "reference", "drop_oversized": True}]},
+    "a tier": {"workloads": [{"name": "reference", "tiers": [TIER]}]},
+    "its TTFT": {"workloads": [{"name": "reference", "tiers": [TIER | {"ttft_s": 2.0}]}]},
+    "its TPOT": {"workloads": [{"name": "reference", "tiers": [TIER | {"tpot_s": 2.0}]}]},
+    "its name": {"workloads": [{"name": "reference", "tiers": [TIER | {"name": "b"}]}]},
+    "two tiers": {"workloads": [{"name": "reference", "tiers": both(0.5)}]},
+    "their shares": {"workloads": [{"name": "reference", "tiers": both(0.6)}]},
     "hardware": {"fleets": ["llama2-7b/a100-80g"]},
     "instances": {"fleets": [{"hardware": "reference", "instances": 2}]},
     "memory": {"fleets": [{"hardware": "reference", "kv_memory": 2.0}]},
+    "groups": {"fleets": [{"groups": [{"hardware": "reference"}, {"hardware": "reference"}]}]},
+    "role": {"fleets": [{"groups": [{"hardware": "reference", "role": "prefill"}, {"hardware": "reference"}]}]},
+    "link": {"fleets": [{"groups": [{"hardware": "reference", "link": {"latency_ms": 1}}]}]},
+    "off": {"fleets": [{"groups": [{"hardware": "reference", "size": 2, "off": 1}]}]},
+    "start-up": {"fleets": [{"groups": [{"hardware": "reference", "start_up_s": 1}]}]},
+    "tier": {"fleets": [{"groups": [{"hardware": "reference", "tier": "x"}]}]},
+    "migration": {"fleets": [{"groups": [{"hardware": "reference"}], "migration": {"stages": 1}}]},
+    "memory of groups": {"fleets": [{"groups": [{"hardware": "reference"}], "kv_memory": 0.5}]},
     "load": {"loads": [0.6]},
     "rate in place of load": {"loads": None, "rates_per_s": [0.5]},
     "scale": {"loads": None, "scales": [1], "load": 0.5},
@@ -86,6 +118,31 @@ def test_no_two_changes_are_taken_for_each_other():
     """Claim: every change above gives an id of its own."""
     changed = [first(**changes)[1].id for changes in (RUN_ONLY | BOTH).values()]
     assert len(set(changed)) == len(changed)
+
+
+def test_settings_mean_what_they_are():
+    """Claim: a default that is spelt out and the way a number is written change no task."""
+    plain, spelt = (first(policies=[{"name": "routed", "settings": s}])[1] for s in ({}, {"batcher": "vllm-v1"}))
+    assert plain == spelt
+    assert plain.id == spelt.id
+    name, key = "distserve", "waiting_block_prop_threshold"
+    one, other = (first(policies=[{"name": name, "settings": {key: value}}])[1] for value in (1, 1.0))
+    assert one.id == other.id != first(policies=[name])[1].id
+
+
+def test_the_share_of_the_only_tier():
+    """Claim: all requests are of the only tier, whether its share is given or not."""
+    one, other = (first(workloads=[{"name": "reference", "tiers": [tier]}]) for tier in (TIER, TIER | {"share": 1.0}))
+    assert one == other
+
+
+def test_the_router_of_a_policy_is_that_of_a_fleet():
+    """Claim: a policy's own router comes before the fleet's, and either way it is the same task."""
+    fleet = {"hardware": "reference", "instances": 2}
+    own = first(fleets=[fleet], policies=[{"name": "sjf", "router": "random"}])[1]
+    shared = first(fleets=[fleet | {"router": "random"}])[1]
+    both = first(fleets=[fleet | {"router": "jsq"}], policies=[{"name": "sjf", "router": "random"}])[1]
+    assert own.id == shared.id == both.id
 
 
 def test_identities_are_canonical():

@@ -189,9 +189,21 @@ def test_a_repaired_instance_serves_those_that_waited_for_one():
 
 
 def test_nobody_left_is_an_error():
-    """Claim: when no instance is left the run ends with an error that says where the requests are, with no number."""
-    with pytest.raises(PlanError, match="1 requests never finished: 1 with the router"):
+    """Claim: when no instance is left the run ends with an error that says where the requests are and what to do."""
+    said = r"1 requests never finished: 1 with the router, .*serves \(1 dead\): let a fault end \(for_s\)$"
+    with pytest.raises(PlanError, match=said):
         simulate(one(), Fleet.single(STEADY), routed(ROUTERS["jsq"]), faults=[InstanceFault(0.05, 0)])
+
+
+def test_nobody_on_is_an_error():
+    """Claim: when every instance is off, or dead, and nobody starts one, the message names both and what to change."""
+    fleet = Fleet((Group(STEADY, 3, off=2), Group(STEADY, role="decode", link=LINK)))
+    said = r"serves \(1 dead, 2 off\): let a fault end \(for_s\); have fewer off at first or a policy that starts them$"
+    with pytest.raises(PlanError, match=said):
+        simulate(one(), fleet, routed(ROUTERS["jsq"]), faults=[InstanceFault(0.05, 0)])
+    idle = routed(ROUTERS["jsq"], control=lambda view: (), control_every_s=1.0)
+    with pytest.raises(PlanError, match=r"nothing has happened .*serves \(1 off\): have fewer off"):
+        simulate(one(), Fleet((Group(STEADY, off=1),)), idle)
 
 
 def test_the_target_dies_during_the_hand_off():

@@ -1,0 +1,172 @@
+"""``orsched results`` as calls."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from experiments.orders.results import compacted, known_metric
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from experiments.findings import Findings
+
+
+def results_list(dir: str | Path) -> pd.DataFrame:
+    """Count what is finished in a results folder.
+
+    Parameters
+    ----------
+    dir : str or Path
+        Results folder of `experiments.run`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per workload, fleet, policy and predictor: tasks, finished, failed, missing.
+    """
+    from experiments.results.folder import ResultsFolder
+    from experiments.results.listing import listing
+
+    return listing(ResultsFolder.open(Path(dir)))
+
+
+def results_export(dir: str | Path) -> pd.DataFrame:
+    """Read the tidy table of a results folder.
+
+    Parameters
+    ----------
+    dir : str or Path
+        Results folder of `experiments.run`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per policy, sample path and metric, with the columns of `experiments.Findings.frame`; how many tasks are
+        unfinished and failed, and damaged files, in ``attrs``.
+    """
+    return tidy(_opened(dir))
+
+
+def results_query(dir: str | Path, sql: str) -> pd.DataFrame:
+    """Answer one SQL SELECT over the views results (the tidy table), tasks and bounds.
+
+    Parameters
+    ----------
+    dir : str or Path
+        Results folder of `experiments.run`.
+    sql : str
+        One ``SELECT``; no file is in its reach.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The answer; ``attrs`` as of `experiments.frames.results_export`.
+    """
+    findings = _opened(dir)
+    return _with_facts(findings.query(sql), findings)
+
+
+def results_failures(dir: str | Path) -> pd.DataFrame:
+    """Read which tasks failed.
+
+    Parameters
+    ----------
+    dir : str or Path
+        Results folder of `experiments.run`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per failed task: task (its id), what, error, traceback, when (UTC), attempts.
+    """
+    import pandas as pd
+
+    from experiments.results.failures import Failure
+
+    rows = [failure.model_dump() for failure in _opened(dir).failures()]
+    return pd.DataFrame(rows, columns=list(Failure.model_fields))
+
+
+def results_compact(dir: str | Path) -> pd.DataFrame:
+    """Put loose parts of a results folder together, and set damaged files aside.
+
+    Parameters
+    ----------
+    dir : str or Path
+        Results folder of `experiments.run`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row: finished (tasks), segments (files); what was damaged in ``attrs["notices"]``.
+    """
+    import pandas as pd
+
+    folder, messages = compacted(Path(dir))
+    frame = pd.DataFrame({"finished": [len(folder.finished())], "segments": [len(folder.segments.paths())]})
+    frame.attrs["notices"] = list(messages)
+    return frame
+
+
+def results_table(dir: str | Path, *, metric: str | None = None) -> pd.DataFrame:
+    """Make the gap tables of a results folder, below each other.
+
+    Parameters
+    ----------
+    dir : str or Path
+        Results folder of `experiments.run`.
+    metric : str, optional
+        Matrices of this metric instead.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Rows as of `experiments.frames.gap_table`, of all workloads, fleets and predictors; a matrix has their columns
+        in front. ``attrs["notices"]`` has the notices of all tables.
+
+    Raises
+    ------
+    InputError
+        For an unknown metric, or when no policy is finished yet.
+    """
+    import pandas as pd
+
+    from orsched.errors import InputError
+
+    known_metric(metric)
+    findings = _opened(dir)
+    tables = list(findings.gap_tables().values())
+    if not tables:
+        raise InputError(f"folder {dir}: no policy is finished yet")
+    frames = []
+    for table in tables:
+        frame = table.to_frame()
+        if metric is not None:
+            frame = table.matrix(metric).to_frame()
+            for place, name in enumerate(("workload", "fleet", "predictor")):
+                frame.insert(place, name, getattr(table, name))
+        frames.append(frame)
+    found = _with_facts(pd.concat(frames, ignore_index=True), findings)
+    found.attrs["notices"] = [notice for table in tables for notice in table.notices]
+    return found
+
+
+def tidy(findings: Findings) -> pd.DataFrame:
+    """The tidy table of `findings`, with what is missing in ``attrs``."""
+    return _with_facts(findings.frame(), findings)
+
+
+def _with_facts(frame: pd.DataFrame, findings: Findings) -> pd.DataFrame:
+    frame.attrs["folder"] = str(findings.folder.path)
+    frame.attrs["unfinished"] = findings.unfinished
+    frame.attrs["failed"] = len(findings.failures())
+    frame.attrs["damaged"] = list(findings.damaged)
+    return frame
+
+
+def _opened(dir: str | Path) -> Findings:
+    from experiments.findings import open_results
+
+    return open_results(dir)
