@@ -9,21 +9,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from experiments.experiment import Experiment as Experiment
+    from experiments.comparison.experiment import Experiment as Experiment
+    from experiments.comparison.gaps import gap_table as gap_table
+    from experiments.comparison.runner import run_experiment as run_experiment
     from experiments.findings import Findings as Findings
     from experiments.findings import open_results as open_results
     from experiments.findings import run as run
-    from experiments.gaps import gap_table as gap_table
     from experiments.render.files import write as write
-    from experiments.runner import run_experiment as run_experiment
 
 _HOMES = {
-    "Experiment": "experiments.experiment",
+    "Experiment": "experiments.comparison.experiment",
     "Findings": "experiments.findings",
-    "gap_table": "experiments.gaps",
+    "gap_table": "experiments.comparison.gaps",
     "open_results": "experiments.findings",
     "run": "experiments.findings",
-    "run_experiment": "experiments.runner",
+    "run_experiment": "experiments.comparison.runner",
     "write": "experiments.render.files",
 }
 

@@ -27,7 +27,7 @@ def bound(
     as_json: options.Json = False,
 ) -> None:
     """Show every bound at one load with 95% intervals, and how close policies come to them."""
-    from experiments.bounding import bounding
+    from experiments.comparison.bounding import bounding
     from experiments.orders.evaluating import bounding_order
     from experiments.progress import progress_bar
     from experiments.render.bounding import to_rich

@@ -25,7 +25,7 @@ def demo(
 
     Prints the gap table and writes it as Parquet, Markdown, LaTeX and a figure.
     """
-    from experiments.gaps import LOADS
+    from experiments.comparison.gaps import LOADS
     from experiments.orders.gaps import gap_table_order
     from experiments.progress import progress_bar
     from experiments.render.files import require_writable, write

@@ -31,7 +31,7 @@ def evaluate(
     as_json: options.Json = False,
 ) -> None:
     """Simulate one policy at one load: metrics, bounds and gaps with 95% intervals."""
-    from experiments.evaluation import evaluation
+    from experiments.comparison.evaluation import evaluation
     from experiments.orders.evaluating import evaluation_order
     from experiments.progress import progress_bar
     from experiments.render.evaluation import to_rich

@@ -45,7 +45,7 @@ def gap_table(
     as_json: options.Json = False,
 ) -> None:
     """Measure how far policies are from what no policy can beat, at several loads."""
-    from experiments.gaps import LOADS
+    from experiments.comparison.gaps import LOADS
     from experiments.orders.gaps import gap_table_order, shown_metric
     from experiments.orders.values import numbers_of
     from experiments.progress import progress_bar

@@ -28,7 +28,7 @@ def listing(
     as_json: Json = False,
 ) -> None:
     """List the policies, workloads, hardware, chips, models (sources: --json), routers or predictors that exist."""
-    from experiments.names import LISTS
+    from experiments.listing.names import LISTS
 
     listed = LISTS[kind.value]
     rows = listed.rows()

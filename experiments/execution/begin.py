@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from experiments.comparison.runner import REQUESTS_PER_WORKER
 from experiments.execution.backend import Backend, on_this_machine
 from experiments.execution.opening import open_for
 from experiments.execution.run import Ran, execute
 from experiments.execution.watcher import Watcher
 from experiments.results.folder import ResultsFolder
-from experiments.runner import REQUESTS_PER_WORKER
 from orsched.errors import InputError
 
 if TYPE_CHECKING:

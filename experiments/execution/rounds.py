@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from experiments.comparison.gaps import pooled_stability
 from experiments.execution.specification import Precision
-from experiments.gaps import pooled_stability
 from experiments.results.entries import Exploded
 from experiments.results.folder import ResultsFolder
 from experiments.results.place import Place

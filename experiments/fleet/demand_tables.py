@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from experiments.experiment import MOST_REQUESTS
+from experiments.comparison.experiment import MOST_REQUESTS
 from experiments.fleet.part import Part, PositiveSeconds, Text
 from experiments.fleet.tiers import DrawnTiers
 from orsched.errors import InputError

@@ -9,7 +9,7 @@ import numpy as np
 
 from experiments.fleet.streams import FleetStream, fleet_generator
 from experiments.fleet.tiers import TierRule
-from experiments.streams import Stream, generator
+from experiments.paths.streams import Stream, generator
 from orsched.errors import InputError
 from orsched.fleet import Fleet
 from orsched.workloads import GammaRenewal, Poisson, Workload

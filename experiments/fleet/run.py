@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from experiments.comparison.runner import REQUESTS_PER_WORKER
 from experiments.fleet.spec import FleetExperiment
 from experiments.fleet.task import PathResult, serve
-from experiments.runner import REQUESTS_PER_WORKER
 
 SEARCH_RUNS = 10
 """About how many runs a search for the largest sustained rate takes."""

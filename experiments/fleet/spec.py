@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import policies
+from experiments.comparison.roles import require_roles
 from experiments.fleet.demand_tables import RATES, TierTable, WorkloadTable, drawn_tiers
 from experiments.fleet.fleet_tables import fleet_of
 from experiments.fleet.paths import PathSource, Rate
@@ -13,8 +14,7 @@ from experiments.fleet.policy_table import PolicyTable
 from experiments.fleet.spec_file import MOST_REPLICATIONS, GoodputTable, ScoringName, SpecFile
 from experiments.fleet.streams import FleetStream, fleet_seed
 from experiments.fleet.tiers import ClassTiers, OwnClasses, TierRule
-from experiments.roles import require_roles
-from experiments.source import fleet_notices, source_for
+from experiments.paths.source import fleet_notices, source_for
 from orsched.checks import require_whole
 from orsched.errors import InputError
 from orsched.faults import Fault

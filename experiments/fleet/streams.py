@@ -1,4 +1,4 @@
-"""Random streams of fleet experiments beside those of `experiments.streams`: of one seed, by purpose and path."""
+"""Random streams of fleet experiments beside those of `experiments.paths.streams`: of one seed, by purpose and path."""
 
 from __future__ import annotations
 

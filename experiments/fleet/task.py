@@ -14,7 +14,7 @@ from experiments.fleet.outcome import Judged, arrivals_left_out, good_requests, 
 from experiments.fleet.searching import Bracket, largest_kept
 from experiments.fleet.spec import Contender, FleetExperiment
 from experiments.fleet.spec_file import GoodputTable
-from experiments.streams import Stream, seed_sequence
+from experiments.paths.streams import Stream, seed_sequence
 from orsched.engine.simulation import simulate
 from orsched.errors import MismatchError, OrschedError
 from orsched.faults import Fault

@@ -12,7 +12,7 @@ from experiments.orders.defaults import HARDWARE, WORKLOAD
 if TYPE_CHECKING:
     import pandas as pd
 
-    from experiments.source import WorkloadLike
+    from experiments.paths.source import WorkloadLike
     from orsched.catalogue import Hardware
     from orsched.fleet import Fleet
     from orsched.policy import Policy
@@ -72,7 +72,7 @@ def bound(
     InputError
         As ``orsched bound`` for the same options.
     """
-    from experiments.bounding import bounding
+    from experiments.comparison.bounding import bounding
     from experiments.orders.evaluating import bounding_order
 
     experiment = bounding_order(

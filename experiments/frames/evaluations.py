@@ -11,7 +11,7 @@ from experiments.orders.values import Numbers, require_counts
 if TYPE_CHECKING:
     import pandas as pd
 
-    from experiments.source import WorkloadLike
+    from experiments.paths.source import WorkloadLike
     from orsched.catalogue import Hardware
     from orsched.fleet import Fleet
     from orsched.policy import Policy
@@ -73,15 +73,15 @@ def evaluate(
     Returns
     -------
     pandas.DataFrame
-        One row per metric; columns and ``attrs`` as of `experiments.evaluation.Evaluation.frame`: metric, unit, mean,
-        half_width, n, gap, gap_half_width, bound, bound_value, bound_validity, bound_certified.
+        One row per metric; columns and ``attrs`` as of `experiments.comparison.evaluation.Evaluation.frame`: metric,
+        unit, mean, half_width, n, gap, gap_half_width, bound, bound_value, bound_validity, bound_certified.
 
     Raises
     ------
     InputError
         As ``orsched evaluate`` for the same options.
     """
-    from experiments.evaluation import evaluation
+    from experiments.comparison.evaluation import evaluation
     from experiments.orders.evaluating import evaluation_order
 
     require_counts(workers=workers)

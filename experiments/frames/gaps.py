@@ -12,7 +12,7 @@ from experiments.orders.values import Numbers, require_counts
 if TYPE_CHECKING:
     import pandas as pd
 
-    from experiments.source import WorkloadLike
+    from experiments.paths.source import WorkloadLike
     from orsched.catalogue import Hardware
     from orsched.fleet import Fleet
     from orsched.gap_table import GapTable

@@ -49,7 +49,7 @@ def listing(kind: str) -> pd.DataFrame:
     """
     import pandas as pd
 
-    from experiments.names import LISTS
+    from experiments.listing.names import LISTS
     from orsched.errors import unknown_name
 
     if kind not in LISTS:

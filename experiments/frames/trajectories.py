@@ -11,7 +11,7 @@ from experiments.orders.following import Rates, following_order
 if TYPE_CHECKING:
     import pandas as pd
 
-    from experiments.source import WorkloadLike
+    from experiments.paths.source import WorkloadLike
     from orsched.catalogue import Hardware
     from orsched.fleet import Fleet
     from orsched.policy import Policy

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.random import Generator
 
-from experiments.streams import Stream, generator
+from experiments.paths.streams import Stream, generator
 from fluid.hindsight import RoundInstance
 from orsched.errors import unknown_name
 

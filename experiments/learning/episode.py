@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 import fluid
+from experiments.comparison.pathwise_gaps import best_bounds, pathwise_gaps
 from experiments.learning.conversation import Conversation
 from experiments.learning.rewards import Return
 from experiments.learning.setting import Setting
 from experiments.learning.watch import Watch
-from experiments.pathwise_gaps import best_bounds, pathwise_gaps
-from experiments.streams import Stream, seed_sequence
+from experiments.paths.streams import Stream, seed_sequence
 from orsched.engine.simulation import simulate
 from orsched.metrics import comparable, measure
 from orsched.run import Run

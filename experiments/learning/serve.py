@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from experiments.learning.episode import Episode
 from experiments.learning.rewards import Return
 from experiments.learning.setting import Setting
-from experiments.source import WorkloadLike
+from experiments.paths.source import WorkloadLike
 from orsched.catalogue import Hardware
 from orsched.checks import is_whole, shown
 from orsched.errors import InputError

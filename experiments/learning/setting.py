@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 import policies
-from experiments.build import DEFAULT_ROUTER
-from experiments.experiment import Experiment
+from experiments.comparison.build import DEFAULT_ROUTER
+from experiments.comparison.experiment import Experiment
 from experiments.learning.rewards import REWARDS, Return, get_reward
-from experiments.source import WorkloadLike, source_for
-from experiments.streams import Stream, generator
+from experiments.paths.source import WorkloadLike, source_for
+from experiments.paths.streams import Stream, generator
 from orsched.catalogue import Hardware, hardware
 from orsched.checks import check_number, shown
 from orsched.errors import InputError

@@ -11,8 +11,8 @@ from experiments.orders.values import Numbers, counts_of, names_and_others
 from orsched.errors import InputError
 
 if TYPE_CHECKING:
-    from experiments.experiment import Experiment
-    from experiments.source import WorkloadLike
+    from experiments.comparison.experiment import Experiment
+    from experiments.paths.source import WorkloadLike
     from orsched.catalogue import Hardware
     from orsched.fleet import Fleet
     from orsched.policy import Policy
@@ -47,7 +47,7 @@ def evaluation_order(
     InputError
         For options that do not go together, and as for `Experiment`.
     """
-    from experiments.experiment import Experiment
+    from experiments.comparison.experiment import Experiment
 
     fleet = fleet_of(hardware, instances)
     chosen = policy
@@ -86,10 +86,10 @@ def bounding_order(
 ) -> Experiment:
     """One load, and the policies to be simulated there (`EVERY`: all), from the options of ``orsched bound``.
 
-    Without a policy the experiment has all of them; `experiments.bounding.bounding` is told not to run them.
+    Without a policy the experiment has all of them; `experiments.comparison.bounding.bounding` is told not to run them.
     """
     import policies
-    from experiments.experiment import Experiment
+    from experiments.comparison.experiment import Experiment
 
     known = tuple(policies.policy_names())
     named = None if policy is None else names_and_others(policy)
@@ -115,8 +115,8 @@ def _wait(
     stage_iterations: int,
     drop_oversized: bool,
 ) -> Policy:
-    from experiments.build import wait_with_thresholds
-    from experiments.source import source_for
+    from experiments.comparison.build import wait_with_thresholds
+    from experiments.paths.source import source_for
 
     source = source_for(workload, fleet, drop_oversized)
     if policy != "wait":

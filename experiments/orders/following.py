@@ -12,8 +12,8 @@ from experiments.orders.values import names_of
 from orsched.errors import InputError
 
 if TYPE_CHECKING:
-    from experiments.following import Following
-    from experiments.source import WorkloadLike
+    from experiments.paths.source import WorkloadLike
+    from experiments.trajectory.following import Following
     from fluid.trajectory import RateProfile
     from orsched.catalogue import Hardware
     from orsched.fleet import Fleet
@@ -47,11 +47,11 @@ def following_order(
     ------
     InputError
         For options without effect: arrivals are the workload's own, or Poisson at given rates; and as for
-        `experiments.following.following`.
+        `experiments.trajectory.following.following`.
     """
-    from experiments.arrivals import at_rates, own_arrivals
-    from experiments.experiment import Experiment
-    from experiments.following import following
+    from experiments.comparison.experiment import Experiment
+    from experiments.trajectory.arrivals import at_rates, own_arrivals
+    from experiments.trajectory.following import following
 
     _require_one_kind(
         {"--load": load, "--requests": requests, "--window": window},

@@ -12,7 +12,7 @@ from experiments.orders.results import known_metric
 from experiments.orders.values import Numbers, names_and_others, numbers_of
 
 if TYPE_CHECKING:
-    from experiments.source import WorkloadLike
+    from experiments.paths.source import WorkloadLike
     from orsched.catalogue import Hardware
     from orsched.fleet import Fleet
     from orsched.gap_table import GapTable
@@ -59,7 +59,7 @@ def gap_table_order(
 
     Without a load they are those of `experiments.gap_table`, which also says what is raised.
     """
-    from experiments.gaps import gap_table
+    from experiments.comparison.gaps import gap_table
 
     return gap_table(
         workload,

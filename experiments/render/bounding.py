@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from experiments.bounding import Bounding, tightest
+from experiments.comparison.bounding import Bounding, tightest
 from orsched.gap_table import GAP_METRIC, GapRow, percent
 from orsched.metrics import METRICS
 

@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from experiments.evaluation import Evaluation
+from experiments.comparison.evaluation import Evaluation
 from orsched.gap_table import Gap, percent
 from orsched.metrics import METRICS
 

@@ -9,8 +9,8 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from experiments.following import Following
 from experiments.render.figure import OKABE_ITO
+from experiments.trajectory.following import Following
 from orsched.atomic import replacing
 from orsched.fitting import usable_tokens
 

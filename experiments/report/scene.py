@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from experiments.sample_path import SamplePath
+from experiments.paths.sample_path import SamplePath
 from orsched.work import Floats
 
 BINS = 240

@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from experiments.paths.sample_path import SamplePath, sample_path
 from experiments.report.scene import Scene
 from experiments.report.setting import Setting
-from experiments.sample_path import SamplePath, sample_path
 from experiments.tasks import ServeTask
 from orsched.errors import OrschedError
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from experiments.gaps import pooled_stability
+from experiments.comparison.gaps import pooled_stability
 from experiments.reproductions.sampling import Row
 from experiments.reproductions.sweep import Point
 from orsched.errors import MismatchError

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TypedDict
 
+from experiments.paths.streams import Stream, generator, seed_sequence
 from experiments.reproductions.sweep import Point, Sweep
-from experiments.streams import Stream, generator, seed_sequence
 from orsched.engine.simulation import simulate
 from orsched.metrics import measure
 from orsched.policy import Policy

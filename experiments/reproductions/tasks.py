@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import fluid
+from experiments.paths.streams import Stream
 from experiments.reproductions.sampling import observe, sample
 from experiments.reproductions.sweep import Point, Sweep
 from experiments.reproductions.tuning import tune, tuned_policy
-from experiments.streams import Stream
 from orsched.bound import best_bound
 from orsched.errors import InputError
 from orsched.gap_table import GAP_METRIC

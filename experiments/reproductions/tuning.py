@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from experiments.paths.streams import Stream
 from experiments.reproductions.sampling import observe, sample
 from experiments.reproductions.sweep import Family, Point, Sweep
-from experiments.streams import Stream
 from orsched.errors import InputError
 from orsched.policy import Policy
 

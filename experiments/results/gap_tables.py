@@ -6,8 +6,8 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 
-from experiments.gaps import row_of_paths
-from experiments.replication import Outcome, Path
+from experiments.comparison.gaps import row_of_paths
+from experiments.comparison.replication import Outcome, Path
 from experiments.results.finished import Finished, finished
 from experiments.results.pairing import Paired
 from orsched.gap_table import SHOWN, GapRow, GapTable

@@ -15,7 +15,7 @@ from orsched.bound import Bound
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PathBounds:
-    """The best bounds of every path, chosen as `experiments.pathwise_gaps.best_bounds` does for one.
+    """The best bounds of every path, chosen as `experiments.comparison.pathwise_gaps.best_bounds` does for one.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Gaps of many policies to the best bounds of the very paths they served: `experiments.pathwise_gaps`, columnwise."""
+"""Gaps of many policies to the best bounds of their paths: `experiments.comparison.pathwise_gaps`, columnwise."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pyarrow.compute as pc
 
-from experiments.pathwise_gaps import CLOCK, TOLERANCE, pathwise_gaps
+from experiments.comparison.pathwise_gaps import CLOCK, TOLERANCE, pathwise_gaps
 from experiments.results.entries import Entries, Floats, Whole, increasing, looked_up
 from experiments.results.path_bounds import PathBounds
 from experiments.results.places import Places
@@ -18,7 +18,7 @@ def path_gaps(places: Places, paths: Whole, whole: Entries, bounds: PathBounds) 
     """Gap of every metric that has a bound and may be compared with it.
 
     The arithmetic is that of `orsched.bound.Bound.gap`, number by number. Places where something is wrong are given to
-    `experiments.pathwise_gaps.pathwise_gaps`, which says what.
+    `experiments.comparison.pathwise_gaps.pathwise_gaps`, which says what.
 
     Parameters
     ----------

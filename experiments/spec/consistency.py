@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from experiments.comparison.experiment import MOST_REQUESTS
 from experiments.distinct import require_distinct
-from experiments.experiment import MOST_REQUESTS
 from orsched.errors import InputError, unknown_name
 from orsched.metrics import METRICS
 from orsched.statistics.warmup import warm_up

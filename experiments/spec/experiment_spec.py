@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from experiments.experiment import LEAST_LOAD, MOST_LOAD, MOST_REQUESTS
+from experiments.comparison.experiment import LEAST_LOAD, MOST_LOAD, MOST_REQUESTS
 from experiments.fleet.part import Part, Text
 from experiments.spec.consistency import require_consistent
 from experiments.spec.fleet_entry import FleetEntry

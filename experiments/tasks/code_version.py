@@ -12,18 +12,18 @@ PACKAGES = ("orsched", "fluid", "policies")
 """Packages that decide a task's numbers."""
 
 MODULES = (
-    "experiments.build",
+    "experiments.comparison.build",
+    "experiments.comparison.roles",
+    "experiments.comparison.serving",
     "experiments.fleet.fleet_tables",
     "experiments.fleet.part",
     "experiments.fleet.policy_table",
     "experiments.fleet.streams",
     "experiments.fleet.tiers",
+    "experiments.paths.renewed",
+    "experiments.paths.source",
+    "experiments.paths.streams",
     "experiments.render.plain",
-    "experiments.renewed",
-    "experiments.roles",
-    "experiments.serving",
-    "experiments.source",
-    "experiments.streams",
     "experiments.tasks",
 )
 """Modules and packages of `experiments` that decide them too; a test holds the list against what they import."""

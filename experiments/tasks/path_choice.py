@@ -7,8 +7,8 @@ from functools import lru_cache
 from typing import Literal
 
 from experiments.fleet.streams import FleetStream, fleet_generator
-from experiments.source import fleet_notices
-from experiments.streams import Stream, generator
+from experiments.paths.source import fleet_notices
+from experiments.paths.streams import Stream, generator
 from experiments.tasks.fleet_choice import FleetChoice
 from experiments.tasks.workload_choice import WorkloadChoice, source_for
 from fluid.subject import identity

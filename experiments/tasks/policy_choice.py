@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import policies
-from experiments.build import Unavailable, built_policy
-from experiments.roles import require_roles
+from experiments.comparison.build import Unavailable, built_policy
+from experiments.comparison.roles import require_roles
 from experiments.tasks.path_choice import PathChoice
 from experiments.tasks.plugin_code import require_code
 from experiments.tasks.system_settings import built_system

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.random import SeedSequence
 
+from experiments.comparison.serving import Served, serve
+from experiments.paths.streams import Stream, seed_sequence
 from experiments.render.plain import plain
-from experiments.serving import Served, serve
-from experiments.streams import Stream, seed_sequence
 from experiments.tasks.code_version import code_version
 from experiments.tasks.identity import canonical, task_id
 from experiments.tasks.path_choice import DrawnPath, PathChoice, drawn

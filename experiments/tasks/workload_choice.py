@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Literal
 
 from experiments.fleet.tiers import DrawnTiers
-from experiments.renewed import RenewedSource
-from experiments.source import source_of, without_oversized
+from experiments.paths.renewed import RenewedSource
+from experiments.paths.source import source_of, without_oversized
 from experiments.tasks.file_content import require_content
 from experiments.tasks.fleet_choice import FleetChoice
 from orsched.fitting import DROP_IN_FILE, require_fit

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import policies
-from experiments.bounding import Bounding, bounding
 from experiments.cli import main
-from experiments.experiment import Experiment
+from experiments.comparison.bounding import Bounding, bounding
+from experiments.comparison.experiment import Experiment
 from experiments.render.certificate import certificate_document
 from orsched.bound import Bound
 from orsched.catalogue import hardware

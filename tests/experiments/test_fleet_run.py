@@ -20,7 +20,7 @@ from experiments.fleet.spec import fleet_experiment
 from experiments.fleet.spec_file import parsed_spec
 from experiments.fleet.summary import summarise
 from experiments.fleet.tables import cut_off, notes, notices, tables
-from experiments.streams import Stream, seed_sequence
+from experiments.paths.streams import Stream, seed_sequence
 from fluid.fleets import mean_tpot_goodput_bound
 from orsched import Fleet, hardware, simulate
 from orsched.engine.actions import REJECT, Start, Stop

@@ -19,7 +19,7 @@ from experiments.fleet.spec import fleet_experiment
 from experiments.fleet.spec_file import MOST_BYTES, SPECS, parsed_spec, read_spec, ready_names, ready_spec
 from experiments.fleet.streams import FleetStream
 from experiments.fleet.summary import summarise
-from experiments.streams import Stream
+from experiments.paths.streams import Stream
 from orsched.errors import InputError
 from orsched.faults import InstanceFault, LinkFault, StartUpFault
 from orsched.faults_schedule import Breakdowns, FaultSchedule

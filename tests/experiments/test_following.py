@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from experiments.arrivals import at_rates, own_arrivals
 from experiments.cli import main
-from experiments.experiment import Experiment
-from experiments.following import following
+from experiments.comparison.experiment import Experiment
+from experiments.paths.sample_path import sample_path
 from experiments.render.trajectory import ENDINGS, write_trajectory
-from experiments.sample_path import sample_path
+from experiments.trajectory.arrivals import at_rates, own_arrivals
+from experiments.trajectory.following import following
 from fluid.trajectory import RateProfile
 from orsched.catalogue import hardware
 from orsched.engine.simulation import simulate

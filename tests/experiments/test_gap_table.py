@@ -14,9 +14,9 @@ import pytest
 
 import experiments
 from experiments import gap_table
-from experiments.experiment import Experiment
-from experiments.gaps import pooled_stability, tabulate
-from experiments.runner import run_experiment
+from experiments.comparison.experiment import Experiment
+from experiments.comparison.gaps import pooled_stability, tabulate
+from experiments.comparison.runner import run_experiment
 from orsched import SLO, Fleet, hardware
 from orsched.engine.actions import REJECT
 from orsched.errors import InputError

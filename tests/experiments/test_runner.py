@@ -5,13 +5,13 @@ import dataclasses
 import numpy as np
 import pytest
 
-import experiments.replication
+import experiments.comparison.replication
 import fluid
 import policies
 from experiments import Experiment, run_experiment
-from experiments.gaps import tabulate
-from experiments.runner import sensible_workers
-from experiments.streams import Stream, generator, seed_sequence
+from experiments.comparison.gaps import tabulate
+from experiments.comparison.runner import sensible_workers
+from experiments.paths.streams import Stream, generator, seed_sequence
 from orsched import Fleet, Workload, hardware
 from orsched.bound import Bound
 from orsched.engine.plan import DECODE_ALL, Chunk, Plan
@@ -154,7 +154,7 @@ def test_a_bound_from_another_path_is_an_error(monkeypatch: pytest.MonkeyPatch):
     """A gap needs both sides to come from the same sample path and service model."""
     other = workload_source("reference").whole()
     foreign = fluid.bounds(other, REFERENCE)
-    monkeypatch.setattr(experiments.replication.fluid, "bounds", lambda workload, fleet, slo: foreign)
+    monkeypatch.setattr(experiments.comparison.replication.fluid, "bounds", lambda workload, fleet, slo: foreign)
     with pytest.raises(MismatchError, match="was derived from"):
         run_experiment(small(), workers=1)
 
@@ -176,7 +176,9 @@ def test_two_policies_of_one_name_are_refused():
     built = policies.build("orca", source.whole(), REFERENCE)
     twins = (built, dataclasses.replace(policies.build("sarathi", source.whole(), REFERENCE), name="orca"))
     with pytest.raises(InputError, match="two policies are called 'orca'"):
-        experiments.replication.replicate(experiment, source, experiments.replication.Task(0.5, 0, twins))
+        experiments.comparison.replication.replicate(
+            experiment, source, experiments.comparison.replication.Task(0.5, 0, twins)
+        )
 
 
 def test_a_plugin_that_is_mistaken_is_no_result(monkeypatch: pytest.MonkeyPatch):

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from experiments.paths.sample_path import SamplePath
 from experiments.report.charts.encodings import MOST_WRITTEN, SeriesMarks, data, short, specification, written
 from experiments.report.charts.thinning import rounded
 from experiments.report.figure import Figure, Variant
 from experiments.report.scene import BINS, LOOKS, Scene
 from experiments.report.setting import Setting
-from experiments.sample_path import SamplePath
 from orsched.work import Floats
 
 Look = Callable[[SamplePath, Floats], Floats]

@@ -7,10 +7,10 @@ from typing import Any, TypedDict
 
 import numpy as np
 
+from experiments.paths.streams import Stream, generator, seed_sequence
 from experiments.reproductions.ares.probe import Probe
 from experiments.reproductions.ares.setting import Sweep, law, path_law
 from experiments.reproductions.sampling import WINDOW
-from experiments.streams import Stream, generator, seed_sequence
 from fluid.fleets.balance_of_run import balance_of_run
 from orsched.catalogue import hardware
 from orsched.engine.simulation import simulate

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, TypedDict
 
+from experiments.paths.streams import Stream, generator, seed_sequence
 from experiments.reproductions.goodput import bracket
 from experiments.reproductions.polyserve.families import family
 from experiments.reproductions.polyserve.fleets import switched_off
 from experiments.reproductions.polyserve.setting import LEVEL, OURS, Sweep
 from experiments.reproductions.polyserve.tasks import shares
-from experiments.streams import Stream, generator, seed_sequence
 from orsched.engine.simulation import simulate
 from orsched.fleet import Fleet
 from orsched.policy import Policy

@@ -9,12 +9,12 @@ from typing import Any, TypedDict
 import numpy as np
 
 from experiments.fleet.bounding import largest_multiple, offered_tiers
+from experiments.paths.streams import Stream, generator, seed_sequence
 from experiments.reproductions.goodput import bracket
 from experiments.reproductions.polyserve.families import Choice, Family, family
 from experiments.reproductions.polyserve.fleets import alike
 from experiments.reproductions.polyserve.setting import LEVEL, LOADS, SHOWN_LOAD, STRICT, TUNING_LOADS, Sweep
 from experiments.reproductions.sampling import WINDOW
-from experiments.streams import Stream, generator, seed_sequence
 from fluid.fleets import deadline_goodput_bound, mean_tpot_goodput_bound
 from orsched.engine.simulation import simulate
 from orsched.fleet import Fleet

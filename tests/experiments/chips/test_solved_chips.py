@@ -20,7 +20,7 @@ from experiments.chips.spad import (
     prefill_ratio,
 )
 from experiments.chips.tightness import tightness
-from experiments.hardware_list import chip_grid, chip_rows, hardware_grid, hardware_rows
+from experiments.listing.hardware_list import chip_grid, chip_rows, hardware_grid, hardware_rows
 from orsched import hardware, hardware_names
 from orsched.devices import chip, model_config
 from orsched.errors import InputError

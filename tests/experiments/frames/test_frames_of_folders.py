@@ -11,7 +11,7 @@ from reproductions import POINTS, small, small_sweep
 from experiments import frames, reproductions
 from experiments.cli import main
 from experiments.fleet.asked import asked_experiment
-from experiments.names import LISTS
+from experiments.listing.names import LISTS
 from experiments.results.export import write_frame
 from experiments.spec import ExperimentSpec, Precision
 from experiments.spec.writing import spec_toml

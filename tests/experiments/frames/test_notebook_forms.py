@@ -3,10 +3,10 @@
 import pandas as pd
 import pytest
 
-from experiments.bounding import bounding
 from experiments.checking import check_claims, checked_frame
-from experiments.evaluation import evaluation
-from experiments.experiment import Experiment
+from experiments.comparison.bounding import bounding
+from experiments.comparison.evaluation import evaluation
+from experiments.comparison.experiment import Experiment
 from experiments.fleet.asked import asked_experiment
 from experiments.fleet.run import run_fleet
 from experiments.fleet.summary import summarise

@@ -14,11 +14,11 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 import fluid
-from experiments.experiment import Experiment
+from experiments.comparison.experiment import Experiment
+from experiments.comparison.replication import Task, replicate
 from experiments.learning import ENVIRONMENT, Latency, ServeEnv, register_environments
-from experiments.replication import Task, replicate
-from experiments.source import source_for
-from experiments.streams import Stream, generator, seed_sequence
+from experiments.paths.source import source_for
+from experiments.paths.streams import Stream, generator, seed_sequence
 from orsched import SLO, Fleet, hardware, measure, simulate
 from orsched.bound import best_bound
 from orsched.engine.plan import IDLE

@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from experiments.paths.sample_path import sample_path
 from experiments.report.charts.time_line import time_line_figure
 from experiments.report.scene import Scene
 from experiments.report.settings import settings_of
-from experiments.sample_path import sample_path
 from orsched import Fleet, hardware
 from orsched.engine.actions import REJECT
 from orsched.fleet import Group

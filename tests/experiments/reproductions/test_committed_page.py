@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from experiments.paths.streams import Stream
 from experiments.render.markdown import escaped
 from experiments.reproductions.figure import drawn
 from experiments.reproductions.published import PublishedConstant
@@ -14,7 +15,6 @@ from experiments.reproductions.study import Study
 from experiments.reproductions.tuning import tuned_policy
 from experiments.reproductions.verdict import Outcome
 from experiments.reproductions.wait import WAIT
-from experiments.streams import Stream
 from orsched.statistics.estimate import estimate
 
 DOCS = Path(__file__).parents[3] / "docs"

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from experiments.cli import main
+from experiments.paths.streams import Stream
 from experiments.reproductions import get_reproduction
 from experiments.reproductions.goodput import bracket, goodput
 from experiments.reproductions.polyserve.families import ABLATIONS, family
@@ -23,7 +24,6 @@ from experiments.reproductions.polyserve.results import Results, families_of
 from experiments.reproductions.polyserve.setting import DEVICE, LEVEL, LOADS, OURS, SHOWN_LOAD, law, sweeps
 from experiments.reproductions.polyserve.tasks import BoundTask, GoodputTask, visit
 from experiments.reproductions.verdict import Outcome
-from experiments.streams import Stream
 from orsched import hardware
 from orsched.gap_table import percent
 from orsched.group import Role

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from reproductions import POINTS, small_sweep
 
+from experiments.paths.streams import Stream
 from experiments.reproductions.sampling import sample
 from experiments.reproductions.sweep import Family
 from experiments.reproductions.tuning import MOST_REQUESTS, tune
-from experiments.streams import Stream
 from orsched.errors import InputError
 
 

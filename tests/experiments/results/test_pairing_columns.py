@@ -7,7 +7,7 @@ from drawing import Draw
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from experiments.pathwise_gaps import best_bounds, pathwise_gaps
+from experiments.comparison.pathwise_gaps import best_bounds, pathwise_gaps
 from experiments.results.finished import finished
 from experiments.results.pairing import paired
 from experiments.results.place import Place

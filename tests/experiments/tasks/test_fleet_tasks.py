@@ -7,9 +7,9 @@ import pytest
 
 from experiments.findings import open_results
 from experiments.findings import run as run_experiment
+from experiments.paths.streams import Stream, generator, seed_sequence
 from experiments.results.schema import row_table
 from experiments.spec import ExperimentSpec
-from experiments.streams import Stream, generator, seed_sequence
 from fluid import bounds
 from orsched import Fleet, Group, Link, StagedCopy, hardware, measure, simulate
 from orsched.load import load

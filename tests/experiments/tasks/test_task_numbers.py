@@ -9,10 +9,10 @@ import sys
 import numpy as np
 import pytest
 
-from experiments.experiment import Experiment
-from experiments.pathwise_gaps import best_bounds, pathwise_gaps
+from experiments.comparison.experiment import Experiment
+from experiments.comparison.pathwise_gaps import best_bounds, pathwise_gaps
+from experiments.comparison.runner import run_experiment
 from experiments.results.schema import row_table
-from experiments.runner import run_experiment
 from experiments.spec import ExperimentSpec
 from orsched import SLO, Fleet, hardware
 from orsched.bound import Bound
@@ -230,7 +230,7 @@ def test_a_policy_that_cannot_run_has_no_scene():
 
 def test_paths_do_not_depend_on_the_specification():
     """Claim: the path of a seed and replication is the source's own draw, whatever else the experiment holds."""
-    from experiments.streams import Stream, generator
+    from experiments.paths.streams import Stream, generator
 
     task = both(seed=3)[1].tasks()[-1]
     drawn = workload_source("reference").draw(120, generator(3, Stream.WORKLOAD, 1))

@@ -5,8 +5,8 @@ import pytest
 
 from experiments.fleet.fleet_tables import GroupTable
 from experiments.fleet.streams import FleetStream, fleet_generator
+from experiments.paths.streams import Stream, generator
 from experiments.spec import ExperimentSpec
-from experiments.streams import Stream, generator
 from fluid import bounds
 from orsched import Fleet, hardware, measure, simulate
 from orsched.bound import best_bound

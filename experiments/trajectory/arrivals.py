@@ -7,9 +7,9 @@ import math
 import numpy as np
 from numpy.random import Generator
 
-from experiments.experiment import Experiment
-from experiments.source import source_for
-from experiments.streams import Stream, generator
+from experiments.comparison.experiment import Experiment
+from experiments.paths.source import source_for
+from experiments.paths.streams import Stream, generator
 from fluid.trajectory import Inflow, RateProfile
 from orsched.errors import InputError
 from orsched.fitting import require_fit

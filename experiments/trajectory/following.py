@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from experiments.arrivals import source_of_experiment
-from experiments.build import Unavailable, built_policies
-from experiments.experiment import Experiment
+from experiments.comparison.build import Unavailable, built_policies
+from experiments.comparison.experiment import Experiment
 from experiments.notebook import frames_html
-from experiments.sample_path import SamplePath, sample_path
-from experiments.streams import Stream, seed_sequence
+from experiments.paths.sample_path import SamplePath, sample_path
+from experiments.paths.streams import Stream, seed_sequence
+from experiments.trajectory.arrivals import source_of_experiment
 from fluid.trajectory import Inflow, RateProfile, TokenBudgetServer, Trajectory, trajectory
 from orsched.errors import InputError
 from orsched.fitting import usable_tokens

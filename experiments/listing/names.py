@@ -9,7 +9,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from experiments.hardware_list import (
+from experiments.listing.hardware_list import (
     HARDWARE_LEGEND,
     chip_grid,
     chip_rows,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from numbers import Real
 
 from experiments.distinct import require_distinct
-from experiments.source import WorkloadLike
+from experiments.paths.source import WorkloadLike
 from orsched.errors import InputError
 from orsched.fleet import Fleet
 from orsched.policy import Policy

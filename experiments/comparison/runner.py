@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from experiments.build import Unavailable, built_policies
-from experiments.experiment import Experiment
-from experiments.replication import Path, Task, replicate
-from experiments.source import notices_of, source_for
+from experiments.comparison.build import Unavailable, built_policies
+from experiments.comparison.experiment import Experiment
+from experiments.comparison.replication import Path, Task, replicate
+from experiments.paths.source import notices_of, source_for
 from orsched.errors import InputError
 from orsched.fitting import require_fit
 from orsched.policy import Policy

@@ -15,7 +15,7 @@ from orsched.workloads import Workload
 from orsched.workloads.sources import WorkloadSource
 
 if TYPE_CHECKING:
-    from experiments.experiment import Experiment
+    from experiments.comparison.experiment import Experiment
 
 DEFAULT_ROUTER = "jsq"
 """Router of a fleet of several instances when neither the experiment nor the policy names one."""

@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from experiments.build import Unavailable
-from experiments.experiment import Experiment
-from experiments.replication import Path
-from experiments.runner import Results, run_experiment
-from experiments.source import WorkloadLike
+from experiments.comparison.build import Unavailable
+from experiments.comparison.experiment import Experiment
+from experiments.comparison.replication import Path
+from experiments.comparison.runner import Results, run_experiment
+from experiments.paths.source import WorkloadLike
 from orsched.bound import Bound, Validity, best_bound
 from orsched.errors import InputError
 from orsched.fleet import Fleet

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import fluid
-from experiments.experiment import Experiment
-from experiments.pathwise_gaps import best_bounds, pathwise_gaps
-from experiments.serving import serve
-from experiments.streams import Stream, generator, seed_sequence
+from experiments.comparison.experiment import Experiment
+from experiments.comparison.pathwise_gaps import best_bounds, pathwise_gaps
+from experiments.comparison.serving import serve
+from experiments.paths.streams import Stream, generator, seed_sequence
 from orsched.bound import Bound
 from orsched.errors import InputError
 from orsched.policy import Policy

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import fluid
-from experiments.evaluation import BoundSummary, summarise
-from experiments.experiment import Experiment
-from experiments.gaps import tabulate
+from experiments.comparison.evaluation import BoundSummary, summarise
+from experiments.comparison.experiment import Experiment
+from experiments.comparison.gaps import tabulate
+from experiments.comparison.runner import run_experiment
 from experiments.notebook import frames_html
+from experiments.paths.source import notices_of, source_for
+from experiments.paths.streams import Stream, generator
 from experiments.render.certificate import certificate_document
 from experiments.render.plain import row_document
-from experiments.runner import run_experiment
-from experiments.source import notices_of, source_for
-from experiments.streams import Stream, generator
 from orsched.bound import Bound, best_bound
 from orsched.errors import InputError
 from orsched.fitting import require_fit
@@ -170,7 +170,7 @@ def bounding(
     Raises
     ------
     InputError
-        When there are several loads, or as for `experiments.runner.run_experiment`.
+        When there are several loads, or as for `experiments.comparison.runner.run_experiment`.
     """
     if len(experiment.loads) != 1:
         raise InputError("bounds are shown at one load; use a gap table for more")

@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from experiments.build import effective_router
-from experiments.experiment import Experiment
-from experiments.gaps import gap_row
+from experiments.comparison.build import effective_router
+from experiments.comparison.experiment import Experiment
+from experiments.comparison.gaps import gap_row
+from experiments.comparison.runner import run_experiment
 from experiments.notebook import frames_html
 from experiments.render.plain import estimate_document, row_document
-from experiments.runner import run_experiment
 from orsched.bound import Bound
 from orsched.errors import InputError
 from orsched.gap_table import GapRow

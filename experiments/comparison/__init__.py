@@ -1,0 +1,1 @@
+"""Policies against bounds on common sample paths, in memory: what ``gap-table``, ``evaluate`` and ``bound`` do."""

@@ -1,0 +1,1 @@
+"""What ``orsched list`` shows."""

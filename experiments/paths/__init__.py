@@ -1,0 +1,1 @@
+"""Where sample paths come from, and what a run on one looks like over time."""

@@ -1,0 +1,1 @@
+"""The fluid path of a time-varying rate beside a simulated one."""
