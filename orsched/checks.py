@@ -82,10 +82,11 @@ def check_number(
     finite: bool = True,
     unit: str = "",
 ) -> None:
-    """`require_number` of ``owner.field``, named after the owner's type and the field."""
+    """`require_number` of ``owner.field``, named after the owner's type and the field; see `as_python` for numpy's."""
     name = f"{type(owner).__name__}.{field}"
     value = getattr(owner, field)
     require_number(name, value, least=least, most=most, above=above, below=below, finite=finite, unit=unit)
+    as_python(owner, field)
 
 
 def is_whole(value: Any, least: int, most: int) -> bool:
@@ -100,8 +101,16 @@ def require_whole(name: str, value: object, *, least: int = 1, most: int = MAX_T
 
 
 def check_whole(owner: object, field: str, *, least: int = 1, most: int = MAX_TOKENS) -> None:
-    """`require_whole` of ``owner.field``, named after the owner's type and the field."""
+    """`require_whole` of ``owner.field``, named after the owner's type and the field; see `as_python` for numpy's."""
     require_whole(f"{type(owner).__name__}.{field}", getattr(owner, field), least=least, most=most)
+    as_python(owner, field)
+
+
+def as_python(owner: object, field: str) -> None:
+    """Replace a number of numpy by the equal one of Python: exact arithmetic with 64-bit integers would overflow."""
+    value = getattr(owner, field)
+    if isinstance(value, np.generic):
+        object.__setattr__(owner, field, value.item())
 
 
 def check_wholes(owner: object, field: str, *, least: int = 1, most: int = MAX_TOKENS, count: int = 1) -> None:
@@ -112,6 +121,8 @@ def check_wholes(owner: object, field: str, *, least: int = 1, most: int = MAX_T
         raise InputError(
             f"{type(owner).__name__}.{field} = {value!r}: must be {what} whole numbers from {least} to {most}"
         )
+    if any(isinstance(item, np.generic) for item in value):
+        object.__setattr__(owner, field, tuple(int(item) for item in value))
 
 
 def check_is(owner: object, field: str, kind: type) -> None:

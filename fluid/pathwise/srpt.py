@@ -75,6 +75,7 @@ def srpt_flow_bound_s(arrival_s: Floats, size_s: Floats, speed: int = 1) -> Frac
     InputError
         When a time is not finite.
     """
+    speed = int(speed)  # numpy's would overflow in exact arithmetic
     horizon = speed * float(arrival_s[-1]) + float(np.sum(size_s))
     if not math.isfinite(horizon):
         raise InputError("SRPT needs finite arrival times and sizes")

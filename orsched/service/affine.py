@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, fields, replace
 
+from orsched.checks import as_python
 from orsched.errors import InputError
 from orsched.service.minorant import Minorant
 from orsched.service.model import Batch
@@ -21,6 +22,7 @@ def check_coefficients(model: object) -> None:
         value = getattr(model, field.name)
         if field.name not in _NO_COEFFICIENTS and not (math.isfinite(value) and value >= 0):
             raise InputError(f"{type(model).__name__}.{field.name} = {value!r}: must be finite and >= 0")
+        as_python(model, field.name)
 
 
 @dataclass(frozen=True, slots=True)
