@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path` to write to; on success it takes the place of `path` in one step.
 
     What was written is on the disk before that. On an error or an interruption the temporary file is removed and
-    `path` stays as it was. The folder must exist.
+    `path` stays as it was. The folder must exist. Errors of the disk name `path`.
     """
     part = path.with_name(f".{path.name}.{secrets.token_hex(6)}.part")
     try:
@@ -23,7 +24,9 @@ def replacing(path: Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         os.replace(part, path)
     except OSError as error:
-        if str(error.filename) == str(part):
+        if error.errno is None:
+            raise OSError(errno.EIO, str(error), str(path)) from error
+        if error.filename is None or str(error.filename) == str(part):
             error.filename = str(path)  # the file that was asked for, not the one beside it
         raise
     finally:

@@ -1,4 +1,4 @@
-"""Which requests an instance can hold to their end; the others no policy can complete."""
+"""Which requests every instance can hold to their end; a policy may send the others to where they cannot complete."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def usable_tokens(hardware: Hardware) -> int:
 
 
 DROP = "drop such requests (--drop-oversized, drop_oversized=True in Python)"
-"""What to do about requests that no instance can hold, in commands and calls."""
+"""What to do about requests that some instance cannot hold, in commands and calls."""
 
 DROP_IN_FILE = "drop such requests (drop_oversized = true in the workload's table)"
 """The same in a specification."""
 
 
 def require_fit(workload: Workload, fleet: Fleet, remedy: str = DROP) -> None:
-    """Refuse a workload with a request that no instance can hold until its end.
+    """Refuse a workload with a request that some instance cannot hold until its end.
 
     Parameters
     ----------
@@ -47,16 +47,18 @@ def require_fit(workload: Workload, fleet: Fleet, remedy: str = DROP) -> None:
         row = int(np.argmin(fits))
         smallest = _smallest(fleet)
         inputs, outputs = workload.input_tokens[row], workload.output_tokens[row]
+        peak = inputs + outputs - 1
+        elsewhere = any(peak <= usable_tokens(group.hardware) for group in fleet.groups)
+        why = "a request may end up on any instance" if elsewhere else "no policy completes it"
         raise InputError(
-            f"request {row} of {workload.name!r} (prompt {inputs}, output {outputs}) ends with "
-            f"{inputs + outputs - 1} KV tokens, an instance of {smallest.name} holds "
-            f"{usable_tokens(smallest)}: no policy completes it; {remedy} "
+            f"request {row} of {workload.name!r} (prompt {inputs}, output {outputs}) ends with {peak} KV tokens, an "
+            f"instance of {smallest.name} holds {usable_tokens(smallest)}: {why}; {remedy} "
             "or use hardware with more KV memory"
         )
 
 
 def drop_oversized(workload: Workload, fleet: Fleet) -> Workload:
-    """The workload without the requests that no instance can hold, with a notice that says how many.
+    """The workload without the requests that some instance cannot hold, with a notice that says how many.
 
     The others keep their arrival times.
 

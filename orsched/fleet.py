@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from orsched.catalogue import Hardware
 from orsched.checks import check_is
@@ -62,17 +62,20 @@ class Fleet:
 
     @property
     def hardware(self) -> Hardware:
-        """What every instance is.
+        """What every instance is, as `by_hardware` has it.
 
         Raises
         ------
         InputError
             When they are not all the same: ask group by group, or use `by_hardware`.
         """
-        if len(self.groups) > 1 and len(kinds := self.by_hardware()) > 1:
+        if len(self.groups) == 1:
+            return self.groups[0].hardware
+        kinds = self.by_hardware()
+        if len(kinds) > 1:
             names = ", ".join(kind.hardware.name for kind in kinds)
             raise InputError(f"the fleet mixes hardware ({names}): this needs identical instances")
-        return self.groups[0].hardware
+        return kinds[0].hardware
 
     @property
     def name(self) -> str:
@@ -82,15 +85,20 @@ class Fleet:
     def by_hardware(self) -> list[Fleet]:
         """One fleet of identical instances per kind of hardware, for programmes that count servers.
 
-        Roles, tiers and links are left out.
+        A kind is what decides times and limits: service model, KV memory and its blocks, batch limit, retention of KV.
+        Its name is that of its first group, and it keeps prefixes if any of its groups does. Roles, tiers and links are
+        left out.
         """
         kinds: list[tuple[Hardware, int]] = []
         for group in self.groups:
-            known = next((i for i, (hardware, _) in enumerate(kinds) if hardware == group.hardware), None)
+            known = next((i for i, (hardware, _) in enumerate(kinds) if _alike(hardware, group.hardware)), None)
             if known is None:
                 kinds.append((group.hardware, group.size))
             else:
-                kinds[known] = (group.hardware, kinds[known][1] + group.size)
+                first, size = kinds[known]
+                if group.hardware.keeps_prefixes and not first.keeps_prefixes:
+                    first = replace(first, keeps_prefixes=True)
+                kinds[known] = (first, size + group.size)
         return [Fleet.identical(hardware, size) for hardware, size in kinds]
 
     def instances(self) -> Iterator[Group]:
@@ -98,3 +106,11 @@ class Fleet:
         for group in self.groups:
             for _ in range(group.size):
                 yield group
+
+
+def _alike(one: Hardware, other: Hardware) -> bool:
+    return one.service == other.service and _limits(one) == _limits(other)
+
+
+def _limits(one: Hardware) -> tuple[int, ...]:
+    return one.kv_capacity_tokens, one.max_num_seqs, one.block_tokens, one.keeps_preempted_kv

@@ -18,7 +18,7 @@ def arrange(table: GapTable, metric: str = GAP_METRIC) -> GapMatrix:
 
     A cell is the mean gap of `metric` to the best valid bound with its half-width; where no policy has such a gap at
     any load, it is the metric itself. Policies that kept up are ranked within each column by the values behind their
-    cells, path by path.
+    cells, path by path; those without such values are left out, and named (`Column.left_out`).
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def arrange(table: GapTable, metric: str = GAP_METRIC) -> GapMatrix:
         metric=metric,
         quantity=quantity,
         axis=table.axis,
-        columns=tuple(_column(at, table.rows, metric, rankings[at]) for at in places),
+        columns=tuple(_column(at, table.rows, metric, quantity, rankings[at]) for at in places),
         policies=table.policies,
         information=tuple(_information(table.rows, policy) for policy in table.policies),
         cells=tuple(
@@ -69,12 +69,14 @@ def _ranking(rows: Sequence[GapRow], metric: str, quantity: Quantity) -> Ranking
     better: Better | None = "lower" if quantity == "gap" else METRICS[metric].better
     if better is None:
         return "neither direction is better"
-    shown = [row for row in rows if row.stable and metric in (row.gaps if quantity == "gap" else row.metrics)]
-    values = {row.policy: _values(row, metric, quantity) for row in shown}
-    if not any(values.values()):
+    shown = [row for row in rows if _is_shown(row, metric, quantity)]
+    if not any(_values(row, metric, quantity) for row in shown):
         return "no policy that kept up has the values of each sample path"
-    if lacking := [policy for policy, path in values.items() if not path]:
+    lacking = [row.policy for row in shown if not _values(row, metric, quantity)]
+    shown = [row for row in shown if row.policy not in lacking]
+    if lacking and len(shown) == 1:
         return f"{', '.join(lacking)}: without the values of each sample path"
+    values = {row.policy: _values(row, metric, quantity) for row in shown}
     if len({len(path) for path in values.values()}) > 1:
         return "they have different numbers of sample paths"
     if quantity == "gap" and len({(row.gaps[metric].label, row.gaps[metric].bound_value.mean) for row in shown}) > 1:
@@ -83,16 +85,25 @@ def _ranking(rows: Sequence[GapRow], metric: str, quantity: Quantity) -> Ranking
     return ranking.undecided or ranking
 
 
+def _is_shown(row: GapRow, metric: str, quantity: Quantity) -> bool:
+    """Whether the policy kept up and its cell is a number."""
+    return bool(row.stable) and metric in (row.gaps if quantity == "gap" else row.metrics)
+
+
 def _values(row: GapRow, metric: str, quantity: Quantity) -> tuple[float, ...]:
     if quantity == "gap":
         return row.gaps[metric].values if metric in row.gaps else ()
     return row.values.get(metric, ())
 
 
-def _column(at: float, rows: Sequence[GapRow], metric: str, ranking: Ranking | str) -> Column:
+def _column(at: float, rows: Sequence[GapRow], metric: str, quantity: Quantity, ranking: Ranking | str) -> Column:
     gaps = [row.gaps[metric] for row in rows if row.place == at and metric in row.gaps]
     bounds = tuple(dict.fromkeys(gap.label for gap in gaps))
-    return Column(at, bounds, ranking if isinstance(ranking, str) else "")
+    if isinstance(ranking, str):
+        return Column(at, bounds, ranking)
+    ranked = {entry.name for entry in ranking.order}
+    shown = [row.policy for row in rows if row.place == at and _is_shown(row, metric, quantity)]
+    return Column(at, bounds, "", tuple(policy for policy in shown if policy not in ranked))
 
 
 def _cell(row: GapRow | None, metric: str, quantity: Quantity, ranking: Ranking | str) -> Cell:

@@ -64,11 +64,15 @@ class Column:
         one, unless a bound does not hold for one of them.
     undecided : str
         Why its policies could not be ranked; empty when they were.
+    left_out : tuple of str
+        Policies that kept up, and whose cells are numbers, without the values of each path to be ranked with the
+        others.
     """
 
     at: float
     bounds: tuple[str, ...]
     undecided: str
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +159,7 @@ class GapMatrix:
         )
         lines = self._by_column("bound", {column.at: column.bounds for column in self.columns})
         lines += self._by_column("no marks", {column.at: (column.undecided,) for column in self.columns})
+        lines += self._by_column("not ranked", {c.at: (", ".join(c.left_out),) for c in self.columns})
         return [*lines, *([legend] if ranked else []), *(f"note: {note}" for note in self.notes)]
 
     def to_frame(self) -> pd.DataFrame:

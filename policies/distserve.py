@@ -151,5 +151,6 @@ SYSTEMS = (
         "DistServe: prefill batches of 4096 tokens, decode instances pull, fewest requests first on both sides",
         DistServeSettings,
         distserve,
+        uses_lengths=lambda settings: False,
     ),
 )

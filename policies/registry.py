@@ -33,7 +33,7 @@ from policies import (
     vtc,
     wait,
 )
-from policies.plugins import Plugin, announced, plugin, recipe_of
+from policies.plugins import Plugin, plugin, recipe_of, usable_names
 from policies.recipe import Recipe
 
 
@@ -85,8 +85,8 @@ def _plugin(name: str) -> Plugin:
 
 
 def policy_names() -> list[str]:
-    """Names of all policies, those of plugins included, sorted."""
-    return sorted({*RECIPES, *announced()})
+    """Names of all policies, those of plugins included that can be asked for, sorted."""
+    return sorted({*RECIPES, *usable_names()})
 
 
 def origin(name: str) -> str:

@@ -139,5 +139,6 @@ SYSTEMS = (
         "Splitwise: prompt and token pools and a mixed one between them, 8192 pending prompt tokens",
         SplitwiseSettings,
         splitwise,
+        uses_lengths=lambda settings: settings.lengths == "oracle",
     ),
 )

@@ -7,8 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from orsched.fleet import Fleet
-from orsched.policy import Policy
+from orsched.policy import Information, Policy
 from orsched.workloads import Workload
+from policies.registry import get_recipe
+
+
+def batcher_uses_lengths(settings: Any) -> bool:
+    """Whether the batcher that settings name uses output lengths."""
+    return get_recipe(settings.batcher).information > Information.NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +35,13 @@ class System:
         ``build(workload, fleet, settings) -> Policy``, `settings` an instance of that dataclass. `workload` represents
         the law at the target rate, with its classes and their objectives; the sample path to be served is not seen.
         Raises InputError when the system cannot run there.
+    uses_lengths : callable
+        ``uses_lengths(settings) -> bool``: whether what is built with these settings may use output lengths, so that a
+        predictor of them makes a difference. By default whether the batcher does that they name.
     """
 
     name: str
     description: str
     settings: type[Any]
     build: Callable[[Workload, Fleet, Any], Policy]
+    uses_lengths: Callable[[Any], bool] = batcher_uses_lengths

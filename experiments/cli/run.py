@@ -10,6 +10,7 @@ import typer
 
 from experiments.cli import options
 from experiments.cli.consoles import error_console, output_console, print_json
+from experiments.cli.holding import interruptions_held
 
 if TYPE_CHECKING:
     from experiments.execution.run import Ran
@@ -41,8 +42,14 @@ def run(
 
     Exits with 1 when tasks failed; what they raised is printed and kept, everything else is finished.
     """
-    from experiments.execution.begin import begin, resolved, with_precision
-    from experiments.execution.progress import shown_on
+    with interruptions_held():  # all large libraries are imported here, once
+        import joblib  # noqa: F401
+        import pandas  # noqa: F401
+        import pyarrow.parquet  # noqa: F401
+
+        import experiments.spec  # noqa: F401
+        from experiments.execution.begin import begin, resolved, with_precision
+        from experiments.execution.progress import shown_on
 
     experiment = resolved(spec)
     if precision is not None:

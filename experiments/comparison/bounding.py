@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import fluid
 from experiments.comparison.evaluation import BoundSummary, summarise
 from experiments.comparison.experiment import Experiment
+from experiments.comparison.fleet_facts import fleet_facts
 from experiments.comparison.gaps import tabulate
 from experiments.comparison.runner import run_experiment
 from experiments.notebook import frames_html
@@ -91,8 +92,7 @@ class Bounding:
         best = self.best_row
         return {
             "workload": self.workload,
-            "hardware": experiment.fleet.hardware.name,
-            "instances": experiment.fleet.size,
+            **fleet_facts(experiment.fleet),
             "load": self.load,
             "requests": experiment.requests,
             "replications": experiment.replications,
@@ -117,15 +117,19 @@ class Bounding:
 
         document = self.to_json()
         rows = [{**bound, "unit": METRICS[bound["metric"]].unit} for bound in document["bounds"]]
-        frame = pd.DataFrame(rows, columns=list(BOUND_COLUMNS)).astype({"half_width": "float64"})
+        frame = pd.DataFrame(rows, columns=list(BOUND_COLUMNS)).astype({"value": "float64", "half_width": "float64"})
         apart = ("bounds", "policies", "dual_certificate")
         frame.attrs.update((key, value) for key, value in document.items() if key not in apart)
         return frame
 
     def policies_frame(self) -> pd.DataFrame:
         """One row per policy that was simulated, with the columns of `GapTable.to_frame`; empty if none was."""
+        return self.table().to_frame()
+
+    def table(self) -> GapTable:
+        """The policies that were simulated."""
         experiment = self.experiment
-        table = GapTable(
+        return GapTable(
             workload=self.workload,
             fleet=experiment.fleet.name,
             requests=experiment.requests,
@@ -135,7 +139,6 @@ class Bounding:
             notices=self.notices,
             predictor=experiment.predictor,
         )
-        return table.to_frame()
 
     def _repr_html_(self) -> str:
         title = f"bounds for {self.workload} on {self.experiment.fleet.name}, load {self.load:g}"

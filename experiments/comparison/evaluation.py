@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from experiments.comparison.build import effective_router
 from experiments.comparison.experiment import Experiment
+from experiments.comparison.fleet_facts import fleet_facts
 from experiments.comparison.gaps import gap_row
 from experiments.comparison.runner import run_experiment
 from experiments.notebook import frames_html
@@ -70,8 +71,7 @@ class Evaluation:
         return {
             **{key: row[key] for key in ("policy", "information")},
             "workload": self.workload,
-            "hardware": experiment.fleet.hardware.name,
-            "instances": experiment.fleet.size,
+            **fleet_facts(experiment.fleet),
             "router": effective_router(experiment),
             "predictor": experiment.predictor,
             **{key: row[key] for key in ("load", "stable", "unstable_replications", "stability")},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from numbers import Real
+from numbers import Integral, Real
 
 from experiments.distinct import require_distinct
 from experiments.paths.source import WorkloadLike
@@ -80,14 +80,16 @@ class Experiment:
             if not LEAST_LOAD <= load <= MOST_LOAD:
                 raise InputError(f"load {load!r}: must be between {LEAST_LOAD:g} and {MOST_LOAD:g}")
         require_distinct("loads", [float(load) for load in self.loads])
-        _require_whole("requests", self.requests, 2, MOST_REQUESTS)
-        _require_whole("replications", self.replications, 1)
-        _require_whole("seed", self.seed, 0)
+        object.__setattr__(self, "loads", tuple(float(load) for load in self.loads))
+        for field, least, most in (("requests", 2, MOST_REQUESTS), ("replications", 1, None), ("seed", 0, None)):
+            object.__setattr__(self, field, _whole(field, getattr(self, field), least, most))
         warm_up([0.0], self.warm_up)
 
 
-def _require_whole(field: str, value: object, least: int, most: int | None = None) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+def _whole(field: str, value: object, least: int, most: int | None) -> int:
+    """A whole number, also of numpy's, as an int."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < least:
         raise InputError(f"{field} = {value!r}: must be a whole number >= {least}")
-    if most is not None and value > most:
+    if most is not None and int(value) > most:
         raise InputError(f"{field} = {value!r}: must be at most {most}")
+    return int(value)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from experiments.comparison.build import Unavailable
 from experiments.comparison.experiment import Experiment
+from experiments.comparison.pathwise_gaps import best_bounds
 from experiments.comparison.replication import Path
 from experiments.comparison.runner import Results, run_experiment
 from experiments.paths.source import WorkloadLike
@@ -94,16 +95,44 @@ def tabulate(results: Results) -> GapTable:
     """Summarise the replications of an experiment."""
     experiment = results.experiment
     rows = [gap_row(results, load, policy) for load in experiment.loads for policy in results.policies[load]]
-    return GapTable(
+    table = GapTable(
         workload=results.workload,
         fleet=experiment.fleet.name,
         requests=experiment.requests,
         replications=experiment.replications,
         seed=experiment.seed,
         rows=tuple(rows),
-        notices=results.notices,
         predictor=experiment.predictor,
     )
+    lost = [notice for load in experiment.loads for notice in _lost(table.at(load), results.at(load))]
+    return replace(table, notices=(*results.notices, *lost))
+
+
+def _lost(place: str, paths: Sequence[Path]) -> list[str]:
+    gaps = {metric for path in paths for outcome in path.outcomes.values() for metric in outcome.gaps}
+    return lost_gaps(place, [best_bounds(path.bounds) for path in paths], gaps)
+
+
+def lost_gaps(place: str, bounded: Sequence[Collection[str]], gaps: Collection[str]) -> list[str]:
+    """Say which gaps of a column are left out because some of its paths have no positive bound to be relative to.
+
+    Parameters
+    ----------
+    place : str
+        Where the column stands, in words.
+    bounded : sequence of collections of str
+        Metrics that have such a bound, path by path.
+    gaps : collection of str
+        Metrics that a policy has a gap of on some path.
+    """
+    lacking: dict[int, list[str]] = {}
+    for metric in sorted(gaps):
+        lacking.setdefault(sum(metric not in best for best in bounded), []).append(metric)
+    return [
+        f"gap on {', '.join(metrics)} at {place} left out: {count} of {len(bounded)} paths have no relative bound"
+        for count, metrics in sorted(lacking.items())
+        if count
+    ]
 
 
 def gap_row(results: Results, load: float, policy: Policy | Unavailable) -> GapRow:

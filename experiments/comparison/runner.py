@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pickle import PicklingError
 
 from experiments.comparison.build import Unavailable, built_policies
 from experiments.comparison.experiment import Experiment
@@ -123,4 +124,24 @@ def _paths(experiment: Experiment, source: WorkloadSource, tasks: list[Task], wo
     together = len(experiment.loads) if experiment.replications >= workers else 1
     parallel = Parallel(n_jobs=min(workers, len(tasks)), return_as="generator_unordered", batch_size=together)
     queue = sorted(tasks, key=lambda task: task.replication)
-    yield from parallel(delayed(replicate)(experiment, source, task) for task in queue)
+    try:
+        yield from parallel(delayed(replicate)(experiment, source, task) for task in queue)
+    except PicklingError as error:
+        raise _cannot_travel(tasks) from error
+
+
+def _cannot_travel(tasks: Iterable[Task]) -> InputError:
+    """The error of an experiment that cannot be sent to other processes; names the policy whose fault it is."""
+    from joblib.externals.loky.backend.reduction import dumps
+
+    what, why = "the experiment", ""
+    for policy in {policy.name: policy for task in tasks for policy in task.policies}.values():
+        try:
+            dumps(policy)
+        except Exception as error:  # what an object's own code raises when it is pickled
+            what, why = f"policy {policy.name!r}", f" ({type(error).__name__}: {' '.join(str(error).split())})"
+            break
+    return InputError(
+        f"{what} cannot be sent to other processes{why}: run with one worker (--workers 1), or define it in a module, "
+        "from values that pickle takes"
+    )

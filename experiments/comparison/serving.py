@@ -55,6 +55,7 @@ def serve(
     seed: np.random.SeedSequence,
     *,
     load: float | None,
+    least_load: float | None = None,
     slo: SLO | Objectives | None = None,
     warm_up_rule: str = "none",
     token_gaps: bool = True,
@@ -69,7 +70,9 @@ def serve(
         Of the policy's own random streams.
     load : float, optional
         Of the path on the fleet, for the verdict on stability; None where none is defined, as on mixed hardware: then
-        growth alone decides, at a level between those below and above load 1 (`orsched.statistics.stability`).
+        growth decides, at a level between those below and above load 1 (`orsched.statistics.stability`).
+    least_load : float, optional
+        Where `load` is None: a lower bound on it. From 1 on no policy keeps up.
     slo : SLO or Objectives, optional
         For goodput and attainment: of all requests, or of each.
     warm_up_rule : str
@@ -86,7 +89,7 @@ def serve(
         whole,
         measure(run, slo, skip=skip) if skip else whole,
         tuple(metric for metric in whole if comparable(metric, whole)),
-        stability(run, load),
+        stability(run, load, least_load=least_load),
         float(np.nanmax(run.completion_s, initial=run.arrival_s[-1])),
     )
 

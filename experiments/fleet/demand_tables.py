@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from experiments.comparison.experiment import MOST_REQUESTS
-from experiments.fleet.part import Part, PositiveSeconds, Text
+from experiments.fleet.part import FileText, Part, PositiveSeconds, Text
 from experiments.fleet.tiers import DrawnTiers
 from orsched.errors import InputError
 from orsched.request import SLO, RequestClass
@@ -24,7 +24,7 @@ SHARE_ROUNDING = 1e-6
 class WorkloadTable(Part):
     """``[workload]``: which requests, how many, how fast."""
 
-    name: Text
+    name: FileText
     """A name of `orsched list workloads`, or the path of a trace file relative to the specification."""
     requests: Annotated[int, Field(ge=2, le=MOST_REQUESTS)] = 2_000
     rate_per_s: Annotated[float, Field(ge=1e-6, le=1e6)] | None = None

@@ -9,15 +9,25 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from experiments.fleet.part import Part, Seconds, Text
-from orsched.catalogue import hardware
+from experiments.fleet.hand_over import has_roles, require_one_model, require_sendable
+from experiments.fleet.part import FileText, Part, Seconds, Text
+from orsched.catalogue import Hardware, hardware
 from orsched.errors import InputError
 from orsched.fleet import Fleet
 from orsched.group import MOST_INSTANCES, Group, Role
+from orsched.hardware_file import read_hardware
 from orsched.link import Link, StagedCopy
 
 GIGABYTE = 1e9
 MILLISECOND = 1e-3
+
+HARDWARE_ENDING = ".toml"
+"""How the name of a hardware file ends, in small letters."""
+
+
+def is_hardware_file(name: str) -> bool:
+    """Whether the name of hardware is that of a file."""
+    return name.lower().endswith(HARDWARE_ENDING)
 
 
 class LinkTable(Part):
@@ -38,7 +48,7 @@ class LinkTable(Part):
 class GroupTable(Part):
     """``[[group]]``: identical instances with one role."""
 
-    hardware: Text
+    hardware: FileText
     """Catalogue name, a model on a chip to compose, or the path of a hardware file relative to the specification."""
     size: Annotated[int, Field(ge=1, le=MOST_INSTANCES)] = 1
     role: Literal["mixed", "prefill", "decode"] = "mixed"
@@ -51,12 +61,19 @@ class GroupTable(Part):
 
     def group(self, folder: Path) -> Group:
         """What the engine takes; paths are relative to `folder`."""
-        name = str(folder / self.hardware) if self.hardware.endswith(".toml") else self.hardware
-        found = hardware(name)
+        found = self._hardware(folder)
         if self.keeps_prefixes is not None:
             keeps = found.keeps_preempted_kv or self.keeps_prefixes
             found = replace(found, keeps_prefixes=self.keeps_prefixes, keeps_preempted_kv=keeps)
+        if self.off > self.size:
+            raise InputError(f"off = {self.off}: must be at most its size, {self.size}")
         return Group(found, self.size, Role(self.role), self.tier, self.off, self.start_up_s, self.link.link())
+
+    def _hardware(self, folder: Path) -> Hardware:
+        try:
+            return read_hardware(folder / self.hardware) if is_hardware_file(self.hardware) else hardware(self.hardware)
+        except InputError as error:
+            raise InputError(f"hardware: {error}") from None
 
 
 class MigrationTable(Part):
@@ -93,10 +110,18 @@ def fleet_of(groups: Sequence[GroupTable], migration: MigrationTable, folder: Pa
         try:
             built.append(table.group(folder))
         except InputError as error:
-            raise InputError(f"{field}.{place}: {error}") from None
+            raise InputError(f"{field}.{place}.{error}") from None
+    if all(group.role is Role.DECODE for group in built):
+        raise InputError(f"{field}: every group decodes only, so that nobody takes new requests")
     if all(group.role is Role.PREFILL for group in built):
         raise InputError(f"{field}: every group prefills only, so that nobody decodes")
     try:
-        return Fleet(tuple(built), migration.staged_copy())
+        found = Fleet(tuple(built), migration.staged_copy())
     except InputError as error:
         raise InputError(f"{field}: {error}") from None
+    if has_roles(found):
+        require_one_model(found, "roles hand requests from group to group", field)
+        require_sendable(found, field)
+    elif migration != MigrationTable():
+        require_one_model(found, "[migration] moves requests between groups", field)
+    return found

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from orsched.checks import shown
+from orsched.checks import has_control, shown
+from orsched.errors import InputError
 from orsched.toml_file import one_line
 
 MOST_TEXT = 300
 """Longest string."""
+
+MOST_PATH = 4_096
+"""Longest path of a file, as systems have it."""
 
 MOST_SECONDS = 1e7
 """Longest time, seconds: about four months."""
@@ -21,8 +26,25 @@ MOST_SECONDS = 1e7
 Text = Annotated[str, Field(min_length=1, max_length=MOST_TEXT), AfterValidator(one_line)]
 """One line."""
 
+FileText = Annotated[str, Field(min_length=1, max_length=MOST_PATH), AfterValidator(one_line)]
+"""A name, or the path of a file."""
+
 Seconds = Annotated[float, Field(ge=0, le=MOST_SECONDS)]
 PositiveSeconds = Annotated[float, Field(gt=0, le=MOST_SECONDS)]
+
+
+def path_text(path: Path) -> str:
+    """A path as the `FileText` of a table.
+
+    Raises
+    ------
+    InputError
+        When it is too long, or is not one line.
+    """
+    text = str(path)
+    if len(text) > MOST_PATH or has_control(text):
+        raise InputError(f"path {shown(text)}: must have at most {MOST_PATH:,} characters and no control characters")
+    return text
 
 
 class Part(BaseModel):

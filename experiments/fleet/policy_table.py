@@ -14,7 +14,7 @@ from orsched.checks import shown
 from orsched.errors import InputError, unknown_name
 from orsched.toml_file import explain, printed
 from policies.fleet_systems import fleet_system, fleet_system_names
-from policies.registry import policy_names
+from policies.registry import get_router, policy_names
 from policies.system import System
 
 ROUTED = "routed"
@@ -72,10 +72,19 @@ class PolicyTable(Part):
                 raise InputError(
                     f"settings.{printed(next(iter(self.settings)))}: a batcher with a router has no settings"
                 )
+            if self.router is not None:
+                _require_router(self.router)
             return built_settings(system, {"batcher": self.name, "router": self.router or "jsq"})
         if self.router is not None:
             raise InputError(f"router = {self.router!r}: goes with a batcher; {self.name!r} is a fleet system")
         return built_settings(system, self.settings)
+
+
+def _require_router(name: str) -> None:
+    try:
+        get_router(name)
+    except InputError as error:
+        raise InputError(f"router: {error}") from None
 
 
 def built_settings(system: System, given: dict[str, Any]) -> Any:

@@ -100,7 +100,7 @@ class FleetSummary:
         """One row per policy, tier and metric; see `experiments.fleet.tables.tidy_frame`."""
         from experiments.fleet.tables import tidy_frame
 
-        return tidy_frame(self)
+        return tidy_frame(self).astype({"mean": "float64", "half_width": "float64"})
 
     def _repr_html_(self) -> str:
         from experiments.fleet.tables import notes, tables

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+from experiments.orders.arguments import taken
 from experiments.orders.values import names_of, require_counts
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
+@taken
 def bench_engine(*, requests: int = 100_000, full: bool = False, record: bool = True) -> pd.DataFrame:
     """Measure simulated requests per second on one core, beside bare SimPy timeouts in the same process.
 
@@ -44,6 +46,7 @@ def bench_engine(*, requests: int = 100_000, full: bool = False, record: bool = 
     return frame
 
 
+@taken
 def bench_service(*, requests: int = 20_000) -> pd.DataFrame:
     """Measure each form of service model, and the engine on a device of each.
 
@@ -64,6 +67,7 @@ def bench_service(*, requests: int = 20_000) -> pd.DataFrame:
     return _frame(service.bench_service(requests), "entries")
 
 
+@taken
 def bench_fleet(
     *,
     requests: int = 20_000,
@@ -99,6 +103,7 @@ def bench_fleet(
     return _frame(fleet.bench_fleet(requests, names_of(router or ()), sizes, full=full), "cases")
 
 
+@taken
 def bench_bounds(*, requests: int = 100_000, modes: int = 10_000, record: bool = True) -> pd.DataFrame:
     """Measure wall time and peak memory of the bounds, each in a process of its own, beside their targets.
 

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from experiments.frames.tables import table_frame
 from experiments.notebook import frames_html
+from experiments.orders.arguments import taken
 from experiments.orders.defaults import HARDWARE, WORKLOAD
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ class BoundFrames(NamedTuple):
         One row per bound: name, metric, unit, sense, value, half_width, n, validity, certified, tightest; the facts of
         the run in ``attrs``.
     policies : pandas.DataFrame
-        One row per policy that was simulated, with the columns of a gap table; empty if none was.
+        One row per policy that was simulated, with the columns of `experiments.frames.gap_table`; empty if none was.
     certificate : mapping, optional
         What re-proves the tightest certified bound on mean latency of the first path, as plain values.
     """
@@ -40,6 +42,7 @@ class BoundFrames(NamedTuple):
         return frames_html({"bounds": self.bounds, "policies": self.policies})
 
 
+@taken
 def bound(
     *,
     workload: WorkloadLike = WORKLOAD,
@@ -88,4 +91,4 @@ def bound(
         drop_oversized=drop_oversized,
     )
     found = bounding(experiment, with_policies=policy is not None)
-    return BoundFrames(found.frame(), found.policies_frame(), found.dual_certificate())
+    return BoundFrames(found.frame(), table_frame(found.table()), found.dual_certificate())

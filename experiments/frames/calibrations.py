@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from experiments.orders.arguments import taken
 from experiments.orders.values import require_counts
+from orsched.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 _PathLike = str | Path
 
 
+@taken
 def calibrate(
     profile: _PathLike | Iterable[_PathLike],
     *,
@@ -108,8 +111,11 @@ def calibrate(
         max_num_batched_tokens=max_num_batched_tokens,
     )
     require_counts(2, num_gpu_blocks=num_gpu_blocks)
+    files = tuple(map(Path, [profile] if isinstance(profile, _PathLike) else profile))
+    if not files:
+        raise InputError("profile = (): must be at least one file")
     order = Order(
-        files=tuple(map(Path, [profile] if isinstance(profile, _PathLike) else profile)),
+        files=files,
         form=form,
         gpu=gpu,
         model=model,

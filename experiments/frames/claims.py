@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from experiments.orders.arguments import taken
 from experiments.orders.checking import claims_of
 from experiments.orders.values import require_counts
 
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+@taken
 def check(
     names: str | Iterable[str] | None = None, *, quick: bool = False, seed: int = 0, workers: int | None = None
 ) -> pd.DataFrame:
@@ -42,4 +45,5 @@ def check(
     from experiments.checking import check_claims, checked_frame
 
     require_counts(workers=workers)
+    require_counts(0, sys.maxsize, seed=seed)
     return checked_frame(check_claims(claims_of(names), seed=seed, quick=quick, workers=workers))

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from experiments.notebook import frames_html
+from experiments.orders.arguments import taken
 from experiments.orders.values import require_counts
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ class FleetFrames(NamedTuple):
         One row per policy: policy, system, information, settings; over_bound and sustained_over_bound (goodput and
         largest sustained rate over their bounds, with half_width and n); sustained_between_low and _high (1/s).
     groups : pandas.DataFrame
-        One row per group of instances: hardware, size, role, tier, off, start_up_s, link_bytes_per_s, link_latency_s.
+        One row per group of instances: hardware, size, role, tier, off, start_up_s, link_bytes_per_s (missing
+        where sending takes no time but the latency), link_latency_s.
     tiers : pandas.DataFrame
         One row per tier: name, ttft_s, tpot_s.
     """
@@ -41,6 +43,7 @@ class FleetFrames(NamedTuple):
         return frames_html(self._asdict())
 
 
+@taken
 def fleet(
     spec: str | Path | FleetExperiment | None = None,
     *,
@@ -91,11 +94,12 @@ def fleet(
     return FleetFrames(
         metrics,
         _policies(tables["policies"]),
-        pd.json_normalize(tables["groups"], sep="_"),
+        pd.json_normalize(tables["groups"], sep="_").astype({"link_bytes_per_s": "float64"}),
         pd.DataFrame(tables["tiers"], columns=["name", "ttft_s", "tpot_s"]),
     )
 
 
+@taken
 def fleet_list() -> pd.DataFrame:
     """List the ready specifications and the fleet systems, as ``orsched fleet --list``.
 

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from experiments.frames.tables import matrix_frame, table_frame
+from experiments.orders.arguments import taken
 from experiments.orders.defaults import HARDWARE, WORKLOAD
 from experiments.orders.values import Numbers, require_counts
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from orsched.policy import Policy
 
 
+@taken
 def gap_table(
     policy: str | Policy | Iterable[str | Policy] | None = None,
     *,
@@ -54,8 +57,9 @@ def gap_table(
     Returns
     -------
     pandas.DataFrame
-        One row per policy and load, with the columns of `orsched.GapTable.to_frame`, or of its matrix
-        (`orsched.gap_matrix.GapMatrix.to_frame`); notices and the facts of the run in ``attrs``.
+        One row per policy and load, with the columns of `orsched.GapTable.to_frame`, reason (why a policy did not run
+        or is not stable) and settings; or of its matrix (`orsched.gap_matrix.GapMatrix.to_frame`) and undecided (why
+        policies could not be ranked). Notices and the facts of the run in ``attrs``.
 
     Raises
     ------
@@ -83,6 +87,7 @@ def gap_table(
     return _frame(table, shown)
 
 
+@taken
 def demo(*, requests: int = 2_000, replications: int = 20, seed: int = 0, workers: int | None = None) -> pd.DataFrame:
     """Measure six policies on the Azure conversation trace with Llama-2-7B on an A100, at four loads.
 
@@ -102,6 +107,6 @@ def demo(*, requests: int = 2_000, replications: int = 20, seed: int = 0, worker
 def _frame(table: GapTable, metric: str | None) -> pd.DataFrame:
     from experiments.render.plain import table_document
 
-    frame = table.to_frame() if metric is None else table.matrix(metric).to_frame()
+    frame = table_frame(table) if metric is None else matrix_frame(table, metric)
     frame.attrs.update((key, value) for key, value in table_document(table).items() if key != "rows")
     return frame

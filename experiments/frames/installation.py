@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from experiments.orders.arguments import taken
+
 if TYPE_CHECKING:
     import pandas as pd
 
 
+@taken
 def doctor() -> pd.DataFrame:
     """Check the installation and the policies of other distributions.
 
@@ -28,6 +31,7 @@ def doctor() -> pd.DataFrame:
     return frame
 
 
+@taken
 def listing(kind: str) -> pd.DataFrame:
     """List the names that exist.
 

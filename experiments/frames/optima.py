@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from experiments.orders.arguments import taken
+
 if TYPE_CHECKING:
     import pandas as pd
 
 
+@taken
 def hindsight(
     *,
     law: str = "burst",

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, NamedTuple
 
 from experiments.notebook import frames_html
+from experiments.orders.arguments import taken
 from experiments.orders.values import require_counts
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class PredictionFrames(NamedTuple):
         return frames_html({"errors": self.errors, "shares": self.shares, "points": self.points})
 
 
+@taken
 def validate_silicon(*, token_budget: int = 8192, kv_bytes: float = 1.0) -> PredictionFrames:
     """Predict measured TTFT and TPOT from rooflines.
 
@@ -68,6 +70,7 @@ def validate_silicon(*, token_budget: int = 8192, kv_bytes: float = 1.0) -> Pred
     return PredictionFrames(found.points, found.errors, shares_frame(found.shares))
 
 
+@taken
 def validate_batch_times() -> PredictionFrames:
     """Predict measured prompt and token times of batches: rooflines as they are and fitted, and the hinged form.
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from experiments.notebook import frames_html
+from experiments.orders.arguments import taken
 from experiments.orders.replaying import replays_order
 from experiments.orders.values import require_counts
 
@@ -45,6 +46,7 @@ class ReplayFrames(NamedTuple):
         return frames_html({"runs": self.runs, "verdicts": self.verdicts, "metrics": self.metrics})
 
 
+@taken
 def validate_vllm_logs(
     *,
     log: str | Path | None = None,

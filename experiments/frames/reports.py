@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from experiments.orders.arguments import taken
+
 if TYPE_CHECKING:
     import pandas as pd
 
 
+@taken
 def report(results: str | Path, *, out: str | Path | None = None, figures: str | Path | None = None) -> pd.DataFrame:
     """Write one HTML file with tables and interactive charts that needs no network.
 

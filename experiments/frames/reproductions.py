@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from experiments.notebook import frames_html
+from experiments.orders.arguments import taken
 from experiments.orders.values import require_counts
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ class ReproductionFrames(NamedTuple):
         return frames_html(self._asdict())
 
 
+@taken
 def reproduce(
     paper: str,
     *,
@@ -78,6 +81,7 @@ def reproduce(
     from experiments.reproductions.writing import require_page, stem_of, write_page
 
     require_counts(workers=workers)
+    require_counts(0, sys.maxsize, seed=seed)
     reproduction = get_reproduction(paper)
     stem = stem_of(paper, quick)
     if out is not None:

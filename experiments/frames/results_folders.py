@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from experiments.frames.tables import matrix_frame, table_frame
+from experiments.orders.arguments import taken
 from experiments.orders.results import compacted, known_metric
 
 if TYPE_CHECKING:
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from experiments.findings import Findings
 
 
+@taken
 def results_list(dir: str | Path) -> pd.DataFrame:
     """Count what is finished in a results folder.
 
@@ -24,14 +27,18 @@ def results_list(dir: str | Path) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row per workload, fleet, policy and predictor: tasks, finished, failed, missing.
+        One row per workload, fleet, policy and predictor (missing where none is used): tasks, finished, failed,
+        missing.
     """
     from experiments.results.folder import ResultsFolder
     from experiments.results.listing import listing
 
-    return listing(ResultsFolder.open(Path(dir)))
+    frame = listing(ResultsFolder.open(Path(dir)))
+    frame["predictor"] = frame["predictor"].astype("object").where(frame["predictor"] != "", None)
+    return frame
 
 
+@taken
 def results_export(dir: str | Path) -> pd.DataFrame:
     """Read the tidy table of a results folder.
 
@@ -49,6 +56,7 @@ def results_export(dir: str | Path) -> pd.DataFrame:
     return tidy(_opened(dir))
 
 
+@taken
 def results_query(dir: str | Path, sql: str) -> pd.DataFrame:
     """Answer one SQL SELECT over the views results (the tidy table), tasks and bounds.
 
@@ -68,6 +76,7 @@ def results_query(dir: str | Path, sql: str) -> pd.DataFrame:
     return _with_facts(findings.query(sql), findings)
 
 
+@taken
 def results_failures(dir: str | Path) -> pd.DataFrame:
     """Read which tasks failed.
 
@@ -89,6 +98,7 @@ def results_failures(dir: str | Path) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(Failure.model_fields))
 
 
+@taken
 def results_compact(dir: str | Path) -> pd.DataFrame:
     """Put loose parts of a results folder together, and set damaged files aside.
 
@@ -110,6 +120,7 @@ def results_compact(dir: str | Path) -> pd.DataFrame:
     return frame
 
 
+@taken
 def results_table(dir: str | Path, *, metric: str | None = None) -> pd.DataFrame:
     """Make the gap tables of a results folder, below each other.
 
@@ -124,7 +135,8 @@ def results_table(dir: str | Path, *, metric: str | None = None) -> pd.DataFrame
     -------
     pandas.DataFrame
         Rows as of `experiments.frames.gap_table`, of all workloads, fleets and predictors; a matrix has their columns
-        in front. ``attrs["notices"]`` has the notices of all tables.
+        in front, and ``attrs["matrices"]`` says of each what `experiments.frames.gap_table` does.
+        ``attrs["notices"]`` has the notices of all tables.
 
     Raises
     ------
@@ -142,13 +154,14 @@ def results_table(dir: str | Path, *, metric: str | None = None) -> pd.DataFrame
         raise InputError(f"folder {dir}: no policy is finished yet")
     frames = []
     for table in tables:
-        frame = table.to_frame()
+        frame = table_frame(table) if metric is None else matrix_frame(table, metric)
         if metric is not None:
-            frame = table.matrix(metric).to_frame()
             for place, name in enumerate(("workload", "fleet", "predictor")):
                 frame.insert(place, name, getattr(table, name))
         frames.append(frame)
-    found = _with_facts(pd.concat(frames, ignore_index=True), findings)
+    found = pd.concat(frames, ignore_index=True)
+    found.attrs = {} if metric is None else {"matrices": [frame.attrs for frame in frames]}
+    found = _with_facts(found, findings)
     found.attrs["notices"] = [notice for table in tables for notice in table.notices]
     return found
 

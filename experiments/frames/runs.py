@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from experiments.orders.arguments import taken
 from experiments.orders.values import require_counts
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from experiments.spec import ExperimentSpec, Precision
 
 
+@taken
 def run(
     spec: ExperimentSpec | str | Path,
     out: str | Path,

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 from experiments.notebook import frames_html
+from experiments.orders.arguments import taken
 from experiments.orders.scaling import BALANCED_TOY, D0, D1, KV, SCALES, scaling_order
 from experiments.orders.values import Numbers
 
@@ -38,6 +39,7 @@ class ScalingFrames(NamedTuple):
         return frames_html({"slopes": self.slopes, "means": self.means})
 
 
+@taken
 def heavy_traffic(
     *,
     type: str | PromptType | Iterable[str | PromptType] = BALANCED_TOY,

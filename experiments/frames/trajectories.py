@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from experiments.orders.arguments import taken
 from experiments.orders.defaults import HARDWARE, WORKLOAD
 from experiments.orders.following import Rates, following_order
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from orsched.policy import Policy
 
 
+@taken
 def trajectory(
     *,
     workload: WorkloadLike = WORKLOAD,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -12,7 +13,7 @@ import numpy as np
 from experiments.hindsight.laws import Law
 from experiments.notebook import frames_html
 from fluid.hindsight import hindsight_optimum, mc_sf_starts, total_latency
-from orsched.errors import InputError
+from orsched.checks import require_number, require_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -156,10 +157,12 @@ def study(
     Raises
     ------
     InputError
-        For a count below 1, and whatever `hindsight_optimum` refuses.
+        For a count, a seed or a time limit that is none, and whatever `hindsight_optimum` refuses.
     """
-    if instances < 1:
-        raise InputError(f"instances = {instances}: at least 1 is needed")
+    require_whole("instances", instances, least=1)
+    require_whole("seed", seed, least=0, most=sys.maxsize)
+    require_number("time_limit", time_limit_s, above=True, unit="seconds")
+    instances, seed, time_limit_s = int(instances), int(seed), float(time_limit_s)
     rows = []
     for index in range(instances):
         rows.append(_solved(law, seed, index, time_limit_s, method))

@@ -37,7 +37,7 @@ class Episode:
     def __init__(self, setting: Setting, seed: int, replication: int) -> None:
         self.setting = setting
         self.path = path = setting.path(seed, replication)
-        self.account = account = setting.account(path, setting.slo)
+        self.account = account = setting.counted(path)
         self.watch, self._talk = _begin(setting, path, seed, replication, account)
 
     @property

@@ -146,7 +146,8 @@ class ServeEnv(gymnasium.Env[Observation, np.int64]):
         Raises
         ------
         InputError
-            For options other than ``replication``, a whole number; nothing has changed then.
+            For options other than ``replication``, a whole number; nothing has changed then. When the reward given
+            as a function returns something else than a `Return`.
         """
         if options is not None and not isinstance(options, Mapping):
             raise InputError(f"options = {shown(options)}: must be a mapping, or nothing")
@@ -180,8 +181,10 @@ class ServeEnv(gymnasium.Env[Observation, np.int64]):
         seed = self.np_random_seed
         return seed if seed >= 0 else int(self.np_random.integers(2**62))
 
-    def step(self, action: np.int64 | int) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
-        """Choose a rule.
+    def step(
+        self, action: np.int64 | int | NDArray[np.integer]
+    ) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
+        """Choose a rule: a whole number, or an array of shape ``()`` that holds one.
 
         Raises
         ------
@@ -195,10 +198,9 @@ class ServeEnv(gymnasium.Env[Observation, np.int64]):
         episode = self._episode
         if episode is None or episode.sight is None:
             raise gymnasium.error.ResetNeeded("the episode is over, or none has begun: call reset()")
-        if not is_whole(action, 0, len(self.rule_names) - 1):
-            raise InputError(f"action {action!r}: must be a whole number from 0 to {len(self.rule_names) - 1}")
-        self._followed = self.rule_names[nearest(episode.sight[1], int(action))]
-        episode.choose(int(action))
+        rule = self._rule(action)
+        self._followed = self.rule_names[nearest(episode.sight[1], rule)]
+        episode.choose(rule)
         before, self._earned = self._earned, self._finite(episode.earned)
         terminated, truncated = episode.run is not None, episode.is_cut
         observation, info = self._observation(), self._info()
@@ -210,6 +212,14 @@ class ServeEnv(gymnasium.Env[Observation, np.int64]):
         if truncated:
             episode.close()
         return observation, self._earned - before, terminated, truncated, info
+
+    def _rule(self, action: object) -> int:
+        """The index into the menu that an action is."""
+        number: Any = action[()] if isinstance(action, np.ndarray) and action.shape == () else action
+        last = len(self.rule_names) - 1
+        if not is_whole(number, 0, last):
+            raise InputError(f"action {shown(action)}: must be a whole number from 0 to {last}")
+        return int(number)
 
     def action_masks(self) -> NDArray[np.bool_]:
         """Which rules are allowed, shape ``(rules,)``; under this name agents that mask actions look for it."""

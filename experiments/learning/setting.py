@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 
@@ -27,6 +28,9 @@ from policies.learned import Chooser, Choosing, Rule, learned_policy
 
 INFORMATION = {"none": Information.NONE, "oracle": Information.ORACLE}
 """What observations may tell about output lengths."""
+
+_OF_RETURN = ("look", "so_far", "at_end")
+"""The functions of a `Return`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +85,10 @@ class Setting:
         *,
         workload: WorkloadLike,
         hardware_like: str | Hardware,
-        instances: int,
+        instances: int | np.integer,
         router: str | None,
         load: float,
-        requests: int,
+        requests: int | np.integer,
         menu: Sequence[Rule],
         information: str,
         predictor: str | None,
@@ -107,6 +111,7 @@ class Setting:
             raise InputError(
                 f"reward = {shown(reward)}: must be {', '.join(REWARDS)}, or a function of a workload and an SLO"
             )
+        instances, requests = _plain(instances), _plain(requests)
         kind = hardware(hardware_like) if isinstance(hardware_like, str) else hardware_like
         fleet = Fleet.identical(kind, instances)
         routed = DEFAULT_ROUTER if router is None and instances > 1 else router
@@ -128,6 +133,22 @@ class Setting:
         drawn = self.source.draw(self.requests, generator(seed, Stream.WORKLOAD, replication))
         return drawn.at_load(self.load, self.fleet)
 
+    def counted(self, path: Workload) -> Return:
+        """What counts the return of an episode on a path.
+
+        Raises
+        ------
+        InputError
+            When the function given as reward returns something that cannot count one.
+        """
+        found: object = self.account(path, self.slo)
+        if isinstance(found, type) or not all(callable(getattr(found, name, None)) for name in _OF_RETURN):
+            raise InputError(
+                f"reward returns {shown(found)}: must be an object with the functions {', '.join(_OF_RETURN)}, "
+                "see experiments.learning.rewards.Return"
+            )
+        return cast(Return, found)
+
     def policy(self, choose: Chooser) -> Policy:
         """The policy that `choose` decides."""
         policy = learned_policy(choose, name="agent", menu=self.menu, information=self.information)
@@ -143,3 +164,8 @@ class Setting:
     def is_cut(self, path: Workload, now_s: float) -> bool:
         """Whether an episode is cut off at `now_s`."""
         return self.most_s is not None and now_s - float(np.min(path.arrival_s)) > self.most_s
+
+
+def _plain(number: int | np.integer) -> int:
+    """A whole number of numpy as one of Python; what is none is checked where it is used."""
+    return int(number) if isinstance(number, np.integer) else number

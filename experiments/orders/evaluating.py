@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from experiments.orders.fleets import fleet_of, slo_of
-from experiments.orders.values import Numbers, counts_of, names_and_others
+from experiments.orders.values import Numbers, counts_of, name_of, names_and_others
 from orsched.errors import InputError
 
 if TYPE_CHECKING:
@@ -87,16 +87,22 @@ def bounding_order(
     """One load, and the policies to be simulated there (`EVERY`: all), from the options of ``orsched bound``.
 
     Without a policy the experiment has all of them; `experiments.comparison.bounding.bounding` is told not to run them.
+
+    Raises
+    ------
+    UnknownNameError
+        For a policy that there is not, also beside `EVERY`.
+    InputError
+        For a predictor without a policy that could use it, and as for `Experiment`.
     """
-    import policies
     from experiments.comparison.experiment import Experiment
 
-    known = tuple(policies.policy_names())
-    named = None if policy is None else names_and_others(policy)
+    if policy is None and predictor is not None:
+        raise InputError(f"--predictor {predictor} goes with --policy: bounds use no predicted lengths")
     return Experiment(
         workload=workload,
         fleet=fleet_of(hardware, instances),
-        policies=known if named is None or EVERY in named else named,
+        policies=_simulated((EVERY,) if policy is None else names_and_others(policy)),
         loads=(load,),
         requests=requests,
         replications=replications,
@@ -104,6 +110,18 @@ def bounding_order(
         drop_oversized=drop_oversized,
         predictor=predictor,
     )
+
+
+def _simulated(asked: Sequence[str | Policy]) -> tuple[str | Policy, ...]:
+    """The policies that are asked for; with `EVERY` all that have a name, and those that are given as they are."""
+    import policies
+
+    for policy in asked:
+        if isinstance(policy, str) and policy != EVERY:
+            policies.get_recipe(policy)
+    if EVERY not in asked:
+        return tuple(asked)
+    return (*policies.policy_names(), *(policy for policy in asked if not isinstance(policy, str)))
 
 
 def _wait(
@@ -120,6 +138,6 @@ def _wait(
 
     source = source_for(workload, fleet, drop_oversized)
     if policy != "wait":
-        raise InputError(f"--thresholds is for policy 'wait', not for {policy!r}")
+        raise InputError(f"--thresholds is for policy 'wait', not for {name_of(policy)!r}")
     per_class = counts_of("--thresholds", thresholds)
     return wait_with_thresholds(source, fleet, load, per_class, stage_iterations)

@@ -51,16 +51,18 @@ def following_order(
     """
     from experiments.comparison.experiment import Experiment
     from experiments.trajectory.arrivals import at_rates, own_arrivals
-    from experiments.trajectory.following import following
+    from experiments.trajectory.following import following, require_alike
 
     _require_one_kind(
         {"--load": load, "--requests": requests, "--window": window},
         rates,
         {"--period": period, "--duration": duration},
     )
+    fleet = fleet_of(hardware, instances)
+    require_alike(fleet)
     experiment = Experiment(
         workload=workload,
-        fleet=fleet_of(hardware, instances),
+        fleet=fleet,
         policies=(policy,),
         loads=(LOAD if load is None else load,),
         requests=REQUESTS if requests is None else requests,
@@ -105,6 +107,7 @@ def _step(text: str) -> tuple[float, float]:
 
 def _pair(step: tuple[float, float]) -> tuple[float, float]:
     try:
-        return float(step[0]), float(step[1])
-    except (IndexError, TypeError, ValueError):
+        start, rate = step
+        return float(start), float(rate)
+    except (TypeError, ValueError):
         raise InputError(f"--rates {step!r}: must be a start and a rate, as in (60, 8)") from None

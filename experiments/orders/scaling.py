@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from experiments.orders.values import Numbers, counts_of, names_of, numbers_of
+from experiments.orders.values import Numbers, counts_of, name_of, names_of, numbers_of
 from orsched.errors import InputError
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def scaling_order(
     frame = scaling_study(
         kinds, hardware, chosen, multiples, replications, seed, horizon_s=horizon, progress=on_path_done
     )
-    name = policy if isinstance(policy, str) else policy.name
+    name = name_of(policy)
     settings = {} if isinstance(chosen, str) else dict(chosen.settings)
     said = f", thresholds {','.join(map(str, settings['thresholds']))}" if "thresholds" in settings else ""
     shown = ", ".join(one if isinstance(one, str) else _text(one) for one in given)
@@ -94,7 +94,7 @@ def _policy(
 
     if policy != "wait":
         if thresholds is not None:
-            raise InputError(f"--thresholds goes with --policy wait, not with {policy!r}")
+            raise InputError(f"--thresholds goes with --policy wait, not with {name_of(policy)!r}")
         return policy
     if thresholds is None or thresholds == "critical":
         per_type = critical_thresholds(types, hardware)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TypeVar
+from numbers import Real
+from typing import TYPE_CHECKING, TypeVar
 
 from orsched.errors import InputError
+
+if TYPE_CHECKING:
+    from orsched.policy import Policy
 
 Other = TypeVar("Other")
 
@@ -28,6 +32,11 @@ def names_and_others(values: str | Other | Iterable[str | Other]) -> tuple[str |
     return tuple(found)
 
 
+def name_of(policy: str | Policy) -> str:
+    """The name of a policy that is given by it, or as it is."""
+    return policy if isinstance(policy, str) else policy.name
+
+
 def numbers_of(option: str, values: Numbers) -> tuple[float, ...]:
     """Numbers; raises InputError, which names `option`, for a text that is none."""
     given = values if isinstance(values, Iterable) and not isinstance(values, str) else [values]
@@ -47,13 +56,9 @@ def counts_of(option: str, values: Numbers) -> tuple[int, ...]:
 
 
 def _number(option: str, value: float) -> float:
-    """A plain number, also of numpy's."""
-    if isinstance(value, int | float):
-        return value
-    try:
+    if isinstance(value, Real) and not isinstance(value, bool):
         return float(value)
-    except (TypeError, ValueError):
-        raise InputError(f"{option} {value!r}: not a number") from None
+    raise InputError(f"{option} {value!r}: not a number")
 
 
 def _read(option: str, text: str) -> list[float]:

@@ -108,7 +108,7 @@ def _chips(findings: Findings, settings: list[Setting]) -> list[str]:
         (len(spec.fleets), "fleets"),
         (len(spec.policies), "policies"),
         (len(spec.points), places),
-        (most, "replications"),
+        *([(most, "replications")] if most else []),
         (spec.requests, "requests each" + (" at scale 1" if spec.axis == "scale" else "")),
     ]
     return [f"{count:,} {word.replace('ies', 'y').rstrip('s') if count == 1 else word}" for count, word in counts]
@@ -120,4 +120,8 @@ def _unfinished(findings: Findings) -> str:
     parts = [f"{count:,} of {len(status):,} tasks {name}" for name, count in counts.items() if count]
     if findings.damaged:
         parts.append(f"{len(findings.damaged):,} damaged files left out")
-    return f"{'; '.join(parts)}. Run the specification again to go on." if parts else ""
+    if not parts:
+        return ""
+    if not counts["failed"]:
+        return f"{'; '.join(parts)}. Run the specification again to go on."
+    return f"{'; '.join(parts)}. Run the specification again with --retry-failed to go on and try these again."

@@ -61,16 +61,13 @@ def joined(tables: Sequence[GapTable]) -> tuple[GapTable, Names]:
     names : dict
         The name of each policy with each predictor.
     """
-    rows: list[GapRow] = []
-    names: Names = {}
     several = len(tables) > 1
+    names = _series(tables) if several else {(row.policy, tables[0].predictor): row.policy for row in tables[0].rows}
+    rows: list[GapRow] = []
     for table in tables:
         for row in table.rows:
-            alone = not several or row.information == Information.NONE.label
-            name = row.policy if alone else f"{row.policy}, {table.predictor or 'as declared'}"
-            if not alone or table is tables[0]:
-                rows.append(replace(row, policy=name))
-            names[row.policy, table.predictor] = name
+            if table is tables[0] or not _is_alone(row):
+                rows.append(replace(row, policy=names[row.policy, table.predictor]))
     policies = list(dict.fromkeys(policy for policy, _ in names))
     order = {name: policies.index(policy) for (policy, _), name in names.items()}
     places = list(dict.fromkeys(row.place for row in rows))
@@ -79,6 +76,30 @@ def joined(tables: Sequence[GapTable]) -> tuple[GapTable, Names]:
     return replace(
         tables[0], rows=tuple(rows), notices=notices, predictor=None if several else tables[0].predictor
     ), names
+
+
+def _series(tables: Sequence[GapTable]) -> Names:
+    """Name every policy with every predictor; no two the same, whatever the policies are called."""
+    rows = [(row, table.predictor) for table in tables for row in table.rows]
+    taken = {row.policy for row, _ in rows}
+    names: Names = {}
+    for row, predictor in rows:
+        if (row.policy, predictor) in names:
+            continue
+        name = row.policy
+        if not _is_alone(row):
+            wanted = f"{name}, {predictor or 'as declared'}"
+            name = next(
+                one for one in (wanted, *(f"{wanted} ({n})" for n in range(2, len(rows) + 3))) if one not in taken
+            )
+            taken.add(name)
+        names[row.policy, predictor] = name
+    return names
+
+
+def _is_alone(row: GapRow) -> bool:
+    """Whether the policy uses no output lengths."""
+    return row.information == Information.NONE.label
 
 
 def _of(frame: pd.DataFrame, place: tuple[str, str]) -> pd.DataFrame:

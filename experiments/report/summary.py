@@ -27,10 +27,12 @@ def _sentence(setting: Setting, matrix: GapMatrix, index: int) -> str:
         worse = standings.get("worse", [])
         if others:
             parts.append(f"not significantly worse: {', '.join(others)}")
-        if worse and not others:
+        if worse and not others and not column.left_out:
             parts.append("all other stable policies are significantly worse")
         elif worse:
             parts.append(f"significantly worse: {', '.join(worse)}")
+    if column.left_out:
+        parts.append(f"not ranked with them: {', '.join(column.left_out)}")
     for word in ("unstable", "not run"):
         named = [p for p, cells in zip(matrix.policies, matrix.cells, strict=True) if cells[index].word == word]
         if named:

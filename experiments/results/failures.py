@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from experiments.results.parts import TASK, named
 from experiments.results.sealed import DamagedError
 from orsched.atomic import write_text
+from orsched.checks import has_control
 
 MOST_BYTES = 2**20
 MOST_LINE = 2_000
@@ -26,8 +27,20 @@ UNREADABLE = "the record of this failure is damaged; running the experiment agai
 ENDING = ".json"
 
 
+def visible(text: str) -> str:
+    """`text` with escapes in place of control characters and changes of direction, but line breaks and tabs kept.
+
+    What a policy raises is shown in terminals, which such characters would command.
+    """
+    escapes = {ord(one): ascii(one)[1:-1] for one in set(text) - {"\n", "\t"} if has_control(one)}
+    return text.translate(escapes)
+
+
+Visible = Annotated[str, AfterValidator(visible)]
+
+
 class Failure(BaseModel):
-    """One task that raised.
+    """One task that raised; control characters in its texts are shown as escapes (`visible`).
 
     Parameters
     ----------
@@ -48,10 +61,10 @@ class Failure(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     task: Annotated[str, StringConstraints(pattern=rf"^{TASK.pattern}$")]
-    what: str
-    error: str
-    traceback: str
-    when: str
+    what: Visible
+    error: Visible
+    traceback: Visible
+    when: Visible
     attempts: int
 
 
@@ -112,9 +125,9 @@ class Failures:
             before = None
         failure = Failure(
             task=task,
-            what=cut(what),
-            error=cut(error),
-            traceback="".join(map(_cut_line, traceback.splitlines(keepends=True)))[-MOST_TRACEBACK:],
+            what=cut(visible(what)),
+            error=cut(visible(error)),
+            traceback="".join(map(_cut_line, visible(traceback).splitlines(keepends=True)))[-MOST_TRACEBACK:],
             when=datetime.now(UTC).isoformat(timespec="seconds"),
             attempts=1 + (before.attempts if before else 0),
         )

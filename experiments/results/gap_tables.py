@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from experiments.comparison.gaps import row_of_paths
+from experiments.comparison.gaps import lost_gaps, row_of_paths
 from experiments.comparison.replication import Outcome, Path
 from experiments.results.finished import Finished, finished
 from experiments.results.pairing import Paired
@@ -15,6 +15,14 @@ from orsched.statistics.stability import Stability
 
 Key = tuple[str, str, str | None]
 """Workload, fleet and predictor, as labelled."""
+
+Cells = dict[tuple[float, str], list[Finished]]
+"""What is finished in each column (by its place on the axis) of each policy."""
+
+Rows = dict[tuple[float, str], GapRow]
+
+PathId = tuple[int, int]
+"""Seed and replication."""
 
 
 def gap_tables(found: Paired, metrics: Sequence[str] = SHOWN, is_bounded: bool = False) -> dict[Key, GapTable]:
@@ -29,7 +37,7 @@ def gap_tables(found: Paired, metrics: Sequence[str] = SHOWN, is_bounded: bool =
     is_bounded : bool
         Whether the experiment has bounds: then paths without any are named in the notices, also where none has them.
     """
-    cells: dict[Key, dict[tuple[float, str], list[Finished]]] = {}
+    cells: dict[Key, Cells] = {}
     for one in finished(found):
         place = one.place
         rows = cells.setdefault((place.workload, place.fleet, place.predictor), {})
@@ -38,15 +46,20 @@ def gap_tables(found: Paired, metrics: Sequence[str] = SHOWN, is_bounded: bool =
     for rows in cells.values():
         for cell in rows.values():
             cell.sort(key=_path_of)  # the order of seeds decides nothing
-    return {key: _table(key, rows, tuple(metrics), is_bounded) for key, rows in cells.items()}
-
-
-def _path_of(one: Finished) -> tuple[int, int]:
-    return one.place.seed, one.place.replication
+    tables = {key: {at: _row(at[1], cell) for at, cell in rows.items()} for key, rows in cells.items()}
+    known = _known(cells, tables)
+    return {
+        key: _table(key, rows, tables[key], known[key[:2]], tuple(metrics), is_bounded) for key, rows in cells.items()
+    }
 
 
 def _table(
-    key: Key, cells: dict[tuple[float, str], list[Finished]], metrics: tuple[str, ...], is_bounded: bool
+    key: Key,
+    cells: Cells,
+    rows: Rows,
+    known: Mapping[float, set[PathId]],
+    metrics: tuple[str, ...],
+    is_bounded: bool,
 ) -> GapTable:
     workload, fleet, predictor = key
     everything = [one for cell in cells.values() for one in cell]
@@ -55,25 +68,58 @@ def _table(
     if len(seeds) > 1:
         notices.append(f"seeds {', '.join(map(str, seeds))}, their replications pooled")
     counts = {len(cell) for cell in cells.values()}
-    unpaired = _unpaired(cells)
     if len(counts) > 1:
         notices.append(f"unfinished or failed: rows have {min(counts)} to {max(counts)} replications")
+    lacking = _lacking(cells, rows, known)
     table = GapTable(
         workload=workload,
         fleet=fleet,
         requests=everything[0].place.requests,
         replications=max(counts),
         seed=seeds[0],
-        rows=tuple(_row(policy, cell, at not in unpaired) for (at, policy), cell in cells.items()),
-        notices=tuple(notices),
+        rows=tuple(_unranked(row) if at in lacking else row for at, row in rows.items()),
         predictor=predictor,
         axis=everything[0].place.axis,
         metrics=metrics,
     )
-    return replace(table, notices=(*notices, *_loads(table, cells), *(_unbounded(table, cells) if is_bounded else ())))
+    for place in table.places:
+        if names := [f"{policy} ({lacks})" for (at, policy), lacks in lacking.items() if at == place]:
+            notices.append(f"not ranked at {table.at(place)}, for lack of paths: {', '.join(names)}")
+    notices += [*_loads(table, cells), *(_unbounded(table, cells) if is_bounded else ()), *_lost(table, cells)]
+    return replace(table, notices=tuple(notices))
 
 
-def _loads(table: GapTable, cells: dict[tuple[float, str], list[Finished]]) -> list[str]:
+def _known(cells: Mapping[Key, Cells], tables: Mapping[Key, Rows]) -> dict[tuple[str, str], dict[float, set[PathId]]]:
+    """The paths that policies which kept up have finished in each column, whatever the predictor."""
+    known: dict[tuple[str, str], dict[float, set[PathId]]] = {}
+    for (workload, fleet, predictor), rows in tables.items():
+        columns = known.setdefault((workload, fleet), {})
+        for (at, policy), row in rows.items():
+            if row.stable:
+                columns.setdefault(at, set()).update(_served(cells[workload, fleet, predictor][at, policy]))
+    return known
+
+
+def _lacking(cells: Cells, rows: Rows, known: Mapping[float, set[PathId]]) -> dict[tuple[float, str], str]:
+    """Which rows lack paths that others have, as while a run goes on or after failures, and how many they have."""
+    served = {at: set(_served(cells[at])) for at, row in rows.items() if row.stable}
+    return {at: f"{len(has)} of {len(known[at[0]])}" for at, has in served.items() if has != known[at[0]]}
+
+
+def _unranked(row: GapRow) -> GapRow:
+    """`row` without its values on each path, by which policies are ranked."""
+    return replace(row, values={}, gaps={metric: replace(gap, values=()) for metric, gap in row.gaps.items()})
+
+
+def _served(cell: Sequence[Finished]) -> tuple[PathId, ...]:
+    return tuple(_path_of(one) for one in cell if one.status == "done")
+
+
+def _path_of(one: Finished) -> PathId:
+    return one.place.seed, one.place.replication
+
+
+def _loads(table: GapTable, cells: Cells) -> list[str]:
     """Say what loads the places on another axis are."""
     if table.axis == "load":
         return []
@@ -84,7 +130,7 @@ def _loads(table: GapTable, cells: dict[tuple[float, str], list[Finished]]) -> l
     return [f"{table.at(*at)}: load {load}" for load, at in places.items()]
 
 
-def _unbounded(table: GapTable, cells: dict[tuple[float, str], list[Finished]]) -> list[str]:
+def _unbounded(table: GapTable, cells: Cells) -> list[str]:
     """Say where bounds of sample paths failed or are not computed yet, which leaves all rows there without gaps."""
     paths: dict[float, dict[tuple[int, int], bool]] = {}
     for (at, _), cell in cells.items():
@@ -97,16 +143,20 @@ def _unbounded(table: GapTable, cells: dict[tuple[float, str], list[Finished]]) 
     ]
 
 
-def _unpaired(cells: dict[tuple[float, str], list[Finished]]) -> set[float]:
-    """Columns where policies have other paths than each other, as while a run goes on or after failures."""
-    paths: dict[float, set[tuple[tuple[int, int], ...]]] = {}
-    for (at, _), cell in cells.items():
-        paths.setdefault(at, set()).add(tuple(map(_path_of, cell)))
-    return {at for at, different in paths.items() if len(different) > 1}
+def _lost(table: GapTable, cells: Cells) -> list[str]:
+    """Say which gaps are left out because the bounds of some paths are 0; `_unbounded` is of paths without any."""
+    notices = []
+    for place in table.places:
+        here = [one for (at, _), cell in cells.items() if at == place for one in cell]
+        if all(one.is_bounded for one in here):
+            bounded = {_path_of(one): one.best for one in here}
+            gaps = {metric for one in here for metric in one.gaps}
+            notices += lost_gaps(table.at(place), list(bounded.values()), gaps)
+    return notices
 
 
-def _row(policy: str, cell: list[Finished], is_paired: bool) -> GapRow:
-    """Summarise one policy in one column; values per path only where those of all policies are of the same paths."""
+def _row(policy: str, cell: list[Finished]) -> GapRow:
+    """Summarise one policy in one column."""
     first = cell[0]
     on_axis = first.place.axis == "load"
     load = first.place.point if on_axis else first.load
@@ -118,10 +168,7 @@ def _row(policy: str, cell: list[Finished], is_paired: bool) -> GapRow:
     paths = [_path(policy, load, one) for one in served]
     row = row_of_paths(policy, load, paths, first.place.requests)
     settings = json.loads(first.settings)
-    row = replace(row, information=first.information, settings=settings, at=at, requests=requests)
-    if is_paired:
-        return row
-    return replace(row, values={}, gaps={metric: replace(gap, values=()) for metric, gap in row.gaps.items()})
+    return replace(row, information=first.information, settings=settings, at=at, requests=requests)
 
 
 def _path(policy: str, load: float | None, one: Finished) -> Path:

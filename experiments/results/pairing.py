@@ -10,8 +10,10 @@ import pyarrow as pa
 from experiments.results.entries import Entries, Names, Whole
 from experiments.results.path_bounds import PathBounds
 from experiments.results.path_gaps import path_gaps
+from experiments.results.place import Place
 from experiments.results.places import Places, numbered_paths
 from experiments.results.plan import Plan
+from orsched.errors import InputError
 
 COLUMNS = (
     *("task", "kind", "information", "load", "status", "reason", "stable", "growth_per_s", "settings", "metrics"),
@@ -61,6 +63,8 @@ def paired(plan: Plan, rows: pa.Table) -> Paired:
 
     Raises
     ------
+    InputError
+        When a metric or a bound is no finite number, or a bound of no known kind.
     MismatchError
         When bounds are of another path or fleet than what they are beside, or a policy did better than a pathwise
         bound allows.
@@ -72,6 +76,18 @@ def paired(plan: Plan, rows: pa.Table) -> Paired:
     whole, shown, bounds = places.exploded("metrics"), places.exploded("shown"), bounding.exploded("bounds")
     names = Names.of([whole.field(0), shown.field(0), bounds.field(1)])
     best = PathBounds.of(names, bounded, bounds, bounding.column("subject"))
-    of_whole = Entries.of_maps(whole, names)
+    of_whole, of_shown = Entries.of_maps(whole, names), Entries.of_maps(shown, names)
+    for entries in (of_whole, of_shown):
+        _require_finite(places, names, entries)
     gaps = path_gaps(places, paths, of_whole, best)
-    return Paired(places, paths, names, of_whole, Entries.of_maps(shown, names), gaps, best)
+    return Paired(places, paths, names, of_whole, of_shown, gaps, best)
+
+
+def _require_finite(places: Places, names: Names, entries: Entries) -> None:
+    for wrong in np.flatnonzero(~np.isfinite(entries.values))[:1]:
+        place, metric = divmod(int(entries.keys[wrong]), names.stride)
+        one = Place(**places.labels.select(Place._fields).slice(place, 1).to_pylist()[0])
+        raise InputError(
+            f"{one.policy} on {one.workload}, {one.fleet}, {one.axis} {one.point:g}, seed {one.seed}, replication "
+            f"{one.replication}: {names.array[metric]} is {entries.values[wrong]}, must be a finite number"
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 import pyarrow as pa
@@ -10,7 +11,8 @@ import pyarrow.compute as pc
 
 from experiments.results.entries import Exploded, Floats, Names, Whole, increasing, looked_up
 from experiments.results.schema import BOUND
-from orsched.bound import Bound
+from orsched.bound import Bound, Sense, Validity
+from orsched.errors import InputError
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,12 +57,18 @@ class PathBounds:
         Raises
         ------
         InputError
-            When a bound is not a finite number.
+            When a bound is not a finite number, or its sense or validity is none that there is.
         """
         table = bounds_table(found).append_column("subject", subjects.take(pa.array(found.rows)))
         values: Floats = table["value"].to_numpy()
         for place in np.flatnonzero(~np.isfinite(values))[:1]:
             Bound(**table.slice(place, 1).to_pylist()[0])  # says which
+        for field, known in (("sense", get_args(Sense)), ("validity", get_args(Validity))):
+            for place in np.flatnonzero(pc.invert(pc.is_in(table[field], value_set=pa.array(known))).to_numpy())[:1]:
+                one = table.slice(place, 1).to_pylist()[0]
+                raise InputError(
+                    f"bound {one['name']!r} on {one['metric']} has {field} {one[field]!r}: must be {' or '.join(known)}"
+                )
         keys = names.keys(paths[found.rows], table["metric"], np.arange(len(table)))
         bounded, first = np.unique(keys, return_index=True)
         valid = np.flatnonzero(pc.not_equal(table["validity"], "asymptotic").to_numpy())

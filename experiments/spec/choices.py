@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import policies
 from experiments.fleet.fleet_tables import MigrationTable
+from experiments.fleet.policy_table import built_settings
 from experiments.spec.fleet_entry import FleetEntry
 from experiments.spec.policy_entry import PolicyEntry
 from experiments.spec.workload_entry import WorkloadEntry
@@ -84,14 +85,17 @@ def fleet_choice(entry: FleetEntry) -> FleetChoice:
 
 
 def uses_lengths(entry: PolicyEntry) -> bool:
-    """Whether a policy may use output lengths; a fleet system decides that when it is built, so each may.
+    """Whether a policy may use output lengths; of a fleet system its settings decide.
 
     Raises
     ------
     InputError
-        When there is no such policy.
+        When there is no such policy, or its settings are wrong.
     """
-    return entry.is_system or policies.get_recipe(entry.name).information > Information.NONE
+    if entry.is_system:
+        system = policies.fleet_system(entry.name)
+        return system.uses_lengths(built_settings(system, entry.settings))
+    return policies.get_recipe(entry.name).information > Information.NONE
 
 
 def _policy(entry: PolicyEntry) -> NamedPolicy:

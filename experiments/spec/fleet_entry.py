@@ -8,17 +8,14 @@ from typing import Annotated
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from experiments.fleet.fleet_tables import GroupTable, LinkTable, MigrationTable
-from experiments.fleet.part import Text
+from experiments.fleet.fleet_tables import GroupTable, LinkTable, MigrationTable, is_hardware_file
+from experiments.fleet.part import FileText, Text, path_text
 from experiments.spec.listed import Listed
 from experiments.spec.named_entry import NamedEntry
 from orsched.group import MOST_INSTANCES
 
 LEAST_MEMORY, MOST_MEMORY = 1e-3, 1e3
 """Smallest and largest multiple of the KV memory."""
-
-HARDWARE_ENDING = ".toml"
-"""How the name of a hardware file ends."""
 
 OF_IDENTICAL = ("instances", "router")
 """Fields that go with `hardware` alone."""
@@ -27,7 +24,7 @@ OF_IDENTICAL = ("instances", "router")
 class FleetEntry(NamedEntry):
     """``[[fleets]]``: identical instances and who routes to them, or groups of instances."""
 
-    hardware: Text | None = None
+    hardware: FileText | None = None
     """A name of `orsched list hardware`, or the path of a hardware file relative to the specification."""
     groups: Listed[GroupTable] | None = None
     """In place of `hardware`: groups as of `orsched fleet`, instances numbered group by group."""
@@ -78,12 +75,12 @@ class FleetEntry(NamedEntry):
     @property
     def hardware_files(self) -> tuple[Path | None, ...]:
         """The hardware file of each group; None for a catalogue name."""
-        return tuple(Path(name) if name.endswith(HARDWARE_ENDING) else None for name in self.hardware_names)
+        return tuple(Path(name) if is_hardware_file(name) else None for name in self.hardware_names)
 
     def absolute(self, root: Path) -> FleetEntry:
         """The same fleet with hardware files made absolute: relative ones are below `root`."""
         names = [
-            name if file is None else str(root / file)
+            name if file is None else path_text(root / file)
             for name, file in zip(self.hardware_names, self.hardware_files, strict=True)
         ]
         if self.groups is None:
@@ -106,7 +103,7 @@ class FleetEntry(NamedEntry):
 
 def _of_group(group: GroupTable) -> str:
     """What a reader must know to tell groups apart: every setting that is not the usual one."""
-    name = Path(group.hardware).name if group.hardware.endswith(HARDWARE_ENDING) else group.hardware
+    name = Path(group.hardware).name if is_hardware_file(group.hardware) else group.hardware
     facts = [
         "" if group.role == "mixed" else group.role,
         "" if group.tier is None else f"tier {group.tier}",

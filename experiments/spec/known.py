@@ -79,17 +79,19 @@ def _require_workload(entry: WorkloadEntry) -> None:
 def _known_fleet(entry: FleetEntry) -> Fleet:
     import policies
     from experiments.spec.choices import fleet_choice
-    from orsched.catalogue import hardware
 
     for place, file in enumerate(entry.hardware_files):
         if file is not None and not file.is_file():
             group = "" if entry.groups is None else f"groups.{place}."
             raise InputError(f"{group}hardware = {str(file)!r}: there is no such file")
-    if entry.hardware is not None:
-        hardware(entry.hardware)  # before it is looked up as that of a group, which the specification does not have
     if entry.router is not None:
         policies.get_router(entry.router)
-    return fleet_choice(entry).fleet()
+    try:
+        return fleet_choice(entry).fleet()
+    except InputError as error:
+        if entry.groups is None:  # the field of the group which the specification does not have
+            raise InputError(str(error).removeprefix("groups.0.")) from None
+        raise
 
 
 def _require_load(fleet: Fleet) -> None:
@@ -107,13 +109,13 @@ def _uses_lengths(place: int, entry: PolicyEntry) -> bool:
 
     with _named(f"policies.{place}.name"):
         try:
-            informed = uses_lengths(entry)
+            informed = not entry.is_system and uses_lengths(entry)
         except UnknownNameError:
             known = {*policies.policy_names(), *policies.fleet_system_names()}
             raise unknown_name("policy", entry.name, known) from None
     with _named(f"policies.{place}"):
         entry.table.chosen_settings()
-    return informed
+        return informed or uses_lengths(entry)
 
 
 def _require_routers(spec: ExperimentSpec) -> None:

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from experiments.fleet.demand_tables import TierTable, drawn_tiers, require_tiers
-from experiments.fleet.part import Text
+from experiments.fleet.part import FileText, Text, path_text
 from experiments.fleet.tiers import DrawnTiers
 from experiments.spec.listed import Listed
 from experiments.spec.named_entry import NamedEntry
@@ -20,7 +20,7 @@ from orsched.workloads.files import FORMATS
 class WorkloadEntry(NamedEntry):
     """``[[workloads]]``: requests, and when they arrive."""
 
-    name: Text
+    name: FileText
     """A name of `orsched list workloads`, or the path of a trace file relative to the specification."""
     label: Text | None = None
     """What tables call it; by default what it is."""
@@ -67,4 +67,4 @@ class WorkloadEntry(NamedEntry):
 
     def absolute(self, root: Path) -> WorkloadEntry:
         """The same workload with its file made absolute: a relative one is below `root`."""
-        return self if self.file is None else self.model_copy(update={"name": str(root / self.file)})
+        return self if self.file is None else self.model_copy(update={"name": path_text(root / self.file)})

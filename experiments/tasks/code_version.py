@@ -16,6 +16,7 @@ MODULES = (
     "experiments.comparison.roles",
     "experiments.comparison.serving",
     "experiments.fleet.fleet_tables",
+    "experiments.fleet.hand_over",
     "experiments.fleet.part",
     "experiments.fleet.policy_table",
     "experiments.fleet.streams",

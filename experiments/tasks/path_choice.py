@@ -11,6 +11,7 @@ from experiments.paths.source import fleet_notices
 from experiments.paths.streams import Stream, generator
 from experiments.tasks.fleet_choice import FleetChoice
 from experiments.tasks.workload_choice import WorkloadChoice, source_for
+from fluid.pathwise.alike import alike
 from fluid.subject import identity
 from orsched.fleet import Fleet
 from orsched.objectives import Objectives
@@ -83,6 +84,15 @@ class PathChoice:
             return _load_at_rate(self.workload, self.fleet, self.point)
         return self.point if self.scale_load is None else self.scale_load
 
+    @property
+    def least_load(self) -> float | None:
+        """Where the fleet has no load: that of the whole workload on identical instances no worse than any of them.
+
+        Whatever serves the path on its fleet obeys all that this load is derived from (`fluid.pathwise.alike`), so from
+        1 on no policy keeps up. None where there is a load, and where prompts may skip work that it counts.
+        """
+        return None if self.fleet.has_load else _least_load_at_rate(self.workload, self.fleet, self.point)
+
     def brought(self, workload: Workload) -> Workload:
         """A workload at the load or the rate of the path."""
         if self.axis == "rate_per_s":
@@ -99,6 +109,14 @@ class PathChoice:
 @lru_cache(maxsize=256)
 def _load_at_rate(workload: WorkloadChoice, fleet: FleetChoice, rate_per_s: float) -> float:
     return source_for(workload, fleet).whole().at_rate(rate_per_s).load_on(fleet.fleet())
+
+
+@lru_cache(maxsize=256)
+def _least_load_at_rate(workload: WorkloadChoice, fleet: FleetChoice, rate_per_s: float) -> float | None:
+    whole, built = source_for(workload, fleet).whole(), fleet.fleet()
+    if whole.prefix_blocks is not None and any(group.hardware.keeps_prefixes for group in built.groups):
+        return None
+    return whole.at_rate(rate_per_s).load_on(alike(built))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -128,6 +128,7 @@ class ServeTask:
             policy,
             self._seed(),
             load=sample.load,
+            least_load=self.path.least_load,
             slo=sample.judged_by(self.slo),
             warm_up_rule=self.warm_up,
             token_gaps=self.token_gaps,

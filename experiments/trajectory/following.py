@@ -11,6 +11,7 @@ import numpy as np
 
 from experiments.comparison.build import Unavailable, built_policies
 from experiments.comparison.experiment import Experiment
+from experiments.comparison.fleet_facts import fleet_facts
 from experiments.notebook import frames_html
 from experiments.paths.sample_path import SamplePath, sample_path
 from experiments.paths.streams import Stream, seed_sequence
@@ -19,6 +20,7 @@ from fluid.trajectory import Inflow, RateProfile, TokenBudgetServer, Trajectory,
 from orsched.errors import InputError
 from orsched.fitting import usable_tokens
 from orsched.fleet import Fleet
+from orsched.group import Role
 from orsched.policy import Policy
 from orsched.work import Floats
 from orsched.workloads import Workload
@@ -95,8 +97,7 @@ class Following:
         profile = self.profile
         return {
             "workload": self.workload,
-            "hardware": self.fleet.hardware.name,
-            "instances": self.fleet.size,
+            **fleet_facts(self.fleet),
             "policy": self.policy,
             "seed": self.seed,
             "requests": len(self.simulated.run),
@@ -142,9 +143,10 @@ def following(experiment: Experiment, workload: Workload, inflow: Inflow) -> Fol
     Raises
     ------
     InputError
-        When the policy is none that the fluid describes.
+        When the policy is none that the fluid describes, or the fleet is not of identical instances that do everything.
     """
     fleet = experiment.fleet
+    require_alike(fleet)
     (policy,) = built_policies(experiment, source_of_experiment(experiment).whole(), experiment.loads[0])
     if isinstance(policy, Unavailable):
         raise InputError(policy.reason)
@@ -154,6 +156,25 @@ def following(experiment: Experiment, workload: Workload, inflow: Inflow) -> Fol
     fluid = trajectory(inflow, server, simulated.end_s, instances=fleet.size)
     wall_s = time.perf_counter() - start
     return Following(workload.name, policy.name, fleet, experiment.seed, inflow.profile, fluid, simulated, wall_s)
+
+
+def require_alike(fleet: Fleet) -> None:
+    """Refuse a fleet that the fluid, which knows nothing but a number of identical servers, does not describe.
+
+    Raises
+    ------
+    InputError
+        When hardware or roles differ, or instances are switched off at first.
+    """
+    cause = ""
+    if len(fleet.by_hardware()) > 1:
+        cause = "several kinds of hardware"
+    elif any(group.role is not Role.MIXED for group in fleet.groups):
+        cause = "instances that only prefill or only decode"
+    elif any(group.off for group in fleet.groups):
+        cause = "instances that are switched off at first"
+    if cause:
+        raise InputError(f"fleet {fleet.name} has no fluid path here: it has {cause}; give identical, mixed instances")
 
 
 def server_of(policy: Policy, fleet: Fleet) -> TokenBudgetServer:

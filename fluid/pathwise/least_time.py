@@ -35,9 +35,12 @@ class LeastTime:
         makes an affine function that is below every m_k, because what it multiplies (one, tokens, requests) is not
         negative. So it is below every T_k. That holds for each way to choose one minorant per model; those that
         another one exceeds in no coefficient are left out, and of more than `MOST_MINORANTS` all but the largest in
-        each coefficient. Any subset is valid.
+        each coefficient. Any subset is valid. The models are taken in the order of their coefficients, so that theirs
+        in `models` does not matter.
         """
-        return cls(reduce(_common, (model.affine_minorants() for model in models)))
+        kinds = {tuple(sorted(model.affine_minorants(), key=astuple)) for model in models}
+        ordered = sorted(kinds, key=lambda minorants: [astuple(m) for m in minorants])
+        return cls(reduce(_common, ordered))
 
     def iteration_s(self, batch: Batch) -> float:
         """Lower bound on the duration of one iteration, seconds."""

@@ -33,6 +33,7 @@ class Requests:
         "_classify",
         "_order",
         "_output_tokens",
+        "_policy_name",
         "_prefix_blocks",
         "_prefix_paths",
         "_visible_tokens",
@@ -71,6 +72,7 @@ class Requests:
         """Tokens of a prefix block; None when nothing is known of shared prefixes."""
         self.prefix_holders: dict[int, set[int]] = {}
         """First blocks of prompts -> the instances that have them cached, or had before the epoch in flight."""
+        self._policy_name = policy.name
         self.information = policy.information
         self.tells_lengths = policy.information >= Information.PREDICTED
         """Whether the policy may ask for the output length of a request."""
@@ -150,7 +152,8 @@ class Requests:
         InformationError
             With less information than `Information.PREDICTED`.
         """
-        self._require_lengths(request)
+        if not self.tells_lengths:
+            raise self.hidden(request)
         return self._visible_tokens[request]
 
     def remaining_tokens(self, request: int, emitted_tokens: int) -> float:
@@ -167,7 +170,8 @@ class Requests:
         InputError
             When the refresher answers with less than 1 or no finite number.
         """
-        self._require_lengths(request)
+        if not self.tells_lengths:
+            raise self.hidden(request)
         known = self._visible_tokens[request]
         if self.predictions is None:
             return known - emitted_tokens
@@ -183,12 +187,12 @@ class Requests:
                 )
         return max(min(remaining, self.context_tokens - self.input_tokens[request] - emitted_tokens), 1)
 
-    def _require_lengths(self, request: int) -> None:
-        if not self.tells_lengths:
-            raise InformationError(
-                f"length of request {request} is hidden: the policy declared "
-                f"information {self.information.label!r}, it needs 'oracle' or 'predicted'"
-            )
+    def hidden(self, request: int) -> InformationError:
+        """The error of a policy that asks for the output length of `request` and may not."""
+        return InformationError(
+            f"output length of request {request} is hidden: policy {self._policy_name!r} declared "
+            f"information {self.information.label!r}, it needs 'oracle' or 'predicted'"
+        )
 
     def _evaluate(self, key: LengthKey, request: int, needed: Information) -> float:
         visible = self._visible_tokens[request] if self.information >= needed else None

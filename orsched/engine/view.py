@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from orsched.errors import InformationError
-
 if TYPE_CHECKING:
     import numpy as np
 
@@ -216,10 +214,7 @@ class InstanceView:
         """
         requests = self._instance.requests
         if not requests.tells_lengths:
-            raise InformationError(
-                f"output length of request {request} is hidden: the policy declared "
-                f"information {requests.information.label!r}, it needs 'oracle' or 'predicted'"
-            )
+            raise requests.hidden(request)
         known = requests.known_tokens(request)
         if requests.predictions is None:
             return known

@@ -23,6 +23,9 @@ START_SHARE = 1 / 3
 LEAST_GROWTH = 0.01
 """Growth below this share of the arrival rate is never called instability."""
 
+MUCH_GROWTH = 0.5
+"""Growth above this share of the arrival rate is instability without a test, unless the load is known to be below 1."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stability:
@@ -45,6 +48,44 @@ class Stability:
     growth_per_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Load:
+    """What is known of the load, and what it makes of the growth."""
+
+    text: str
+    is_over: bool
+    is_below_one: bool
+
+    @classmethod
+    def told(cls, load: float | None, least: float | None) -> _Load:
+        if load is not None:
+            return cls(f"load {load:.4g}" + (" >= 1" if load >= 1 else ""), load >= 1, load < 1)
+        return cls("" if least is None else f"load >= {least:.4g}", least is not None and least >= 1, False)
+
+    @property
+    def level(self) -> float:
+        """Of the t-test of growth."""
+        return 0.10 if self.is_over else 0.01 if self.is_below_one else 0.05
+
+    def calm(self, growth_per_s: float, rate_per_s: float) -> str:
+        if self.is_over:
+            return f"{self.text}: no policy keeps up in the long run; this run is too short to show it"
+        if growth_per_s > MUCH_GROWTH * rate_per_s:
+            return f"the number in system grows by {growth_per_s:.2g} requests/s, what waits does not: batches fill"
+        return "no significant growth of the number in system"
+
+    def alarm(self, growth_per_s: float) -> str:
+        growth = f"the number in system grows by {growth_per_s:.2g} requests/s"
+        if self.is_over:
+            return f"unstable: {self.text} and {growth}" if growth_per_s > 0 else f"unstable: {self.text}"
+        if not self.is_below_one:
+            return f"unstable: {growth}"
+        return (
+            f"unstable: {growth} although {self.text} < 1: the policy cannot keep up, not the hardware "
+            "(or the arrival rate rises over the run)"
+        )
+
+
 def seen_by_arrivals(run: Run, *, waiting: bool = False) -> Ints:
     """Count the requests in the system just before each arrival, shape ``(n,)``, in O(n log n).
 
@@ -59,7 +100,7 @@ def seen_by_arrivals(run: Run, *, waiting: bool = False) -> Ints:
     return seen
 
 
-def stability(run: Run, load: float | None = None) -> Stability:
+def stability(run: Run, load: float | None = None, *, least_load: float | None = None) -> Stability:
     """Decide whether a run was stable while requests arrived.
 
     What waits - requests not scheduled yet, or the number in system beyond twice the mean batch where a
@@ -70,20 +111,27 @@ def stability(run: Run, load: float | None = None) -> Stability:
     negatively correlated, which makes the test conservative. Its level is 1% when the load is below 1, 5%
     when it is unknown, and 10% when it is at least 1, where theory predicts growth.
 
+    Growth of more than `MUCH_GROWTH` of the arrival rate needs no test unless the load is known to be below 1, where
+    batches may fill. Nor does a load that is unknown but known to be at least 1, in a run that rejects nobody: then no
+    policy keeps up.
+
     Parameters
     ----------
     run : Run
         The run; unfinished requests are allowed.
     load : float, optional
         Load of the workload on the fleet (`Workload.load_on`), to say whether load or policy is to blame.
+    least_load : float, optional
+        Where `load` is None: a lower bound on it, for fleets on which no load is defined.
 
     Raises
     ------
     InputError
-        When the load is not a finite number >= 0.
+        When a load is not a finite number >= 0.
     """
-    if load is not None and not (math.isfinite(load) and load >= 0):
-        raise InputError(f"load = {load!r}: must be finite and >= 0")
+    for name, value in (("load", load), ("least_load", least_load)):
+        if value is not None and not (math.isfinite(value) and value >= 0):
+            raise InputError(f"{name} = {value!r}: must be finite and >= 0")
     n = len(run)
     span_s = float(run.arrival_s[-1] - run.arrival_s[int(n * START_SHARE)]) if n else 0.0
     if n < FEWEST_REQUESTS or span_s <= 0:
@@ -93,12 +141,13 @@ def stability(run: Run, load: float | None = None) -> Stability:
     waiting = np.maximum(seen_by_arrivals(run, waiting=True), seen - 2 * _batch(run))[points].clip(min=0)
     growth_per_s = float(seen[points[-1]] - seen[points[0]]) / span_s
     rate_per_s = float(points[-1] - points[0]) / span_s
-    overloaded = load is not None and load >= 1
-    level = 0.05 if load is None else 0.10 if overloaded else 0.01
-    grows = _grows(np.diff(waiting), level)
-    if not (grows and growth_per_s > LEAST_GROWTH * rate_per_s):
-        return Stability(True, _calm(load, overloaded), growth_per_s)
-    return Stability(False, _alarm(load, overloaded, growth_per_s), growth_per_s)
+    told = _Load.told(load, least_load)
+    significant = _grows(np.diff(waiting), told.level) and growth_per_s > LEAST_GROWTH * rate_per_s
+    much = growth_per_s > MUCH_GROWTH * rate_per_s and not told.is_below_one
+    hopeless = told.is_over and load is None and not run.rejected.any()
+    if significant or much or hopeless:
+        return Stability(False, told.alarm(growth_per_s), growth_per_s)
+    return Stability(True, told.calm(growth_per_s, rate_per_s), growth_per_s)
 
 
 def _batch(run: Run) -> float:
@@ -115,21 +164,3 @@ def _grows(increments: Floats, level: float) -> bool:
     if spread == 0:
         return mean > 0
     return float(stdtr(k - 1, -mean / spread)) < level
-
-
-def _calm(load: float | None, overloaded: bool) -> str:
-    if overloaded:
-        return f"load {load:.4g} >= 1: no policy keeps up in the long run; this run is too short to show it"
-    return "no significant growth of the number in system"
-
-
-def _alarm(load: float | None, overloaded: bool, growth_per_s: float) -> str:
-    growth = f"the number in system grows by {growth_per_s:.2g} requests/s"
-    if overloaded:
-        return f"unstable: load {load:.4g} >= 1 and {growth}"
-    if load is None:
-        return f"unstable: {growth}"
-    return (
-        f"unstable: {growth} although load {load:.4g} < 1: the policy cannot keep up, not the hardware "
-        "(or the arrival rate rises over the run)"
-    )

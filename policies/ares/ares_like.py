@@ -25,7 +25,7 @@ from policies.parts.freeness import VirtualUsage
 from policies.parts.rebalancing import Rebalancing, ShortestFirst
 from policies.predictors.refreshed import Refreshed
 from policies.registry import get_recipe, get_router
-from policies.system import System
+from policies.system import System, batcher_uses_lengths
 
 PAIRINGS: Mapping[Pairs, Pairing] = MappingProxyType({"all": all_pairs, "extremes": extremes})
 
@@ -108,5 +108,6 @@ SYSTEMS = (
         "prefill and decode instances, the latter rescheduled by predicted load (ours, in place of ARES / STAR)",
         AresLikeSettings,
         ares_like,
+        uses_lengths=lambda settings: settings.forecast in ("predicted", "oracle") or batcher_uses_lengths(settings),
     ),
 )

@@ -123,11 +123,18 @@ def _require_servers(tiers: Tiers, fleet: Fleet, role: Role, settings: PolyServe
 
 
 SYSTEMS = (
-    System("polyserve", "PolyServe: tiers by TPOT, load gradient, promotion, scaling", PolyServeSettings, polyserve),
+    System(
+        "polyserve",
+        "PolyServe: tiers by TPOT, load gradient, promotion, scaling",
+        PolyServeSettings,
+        polyserve,
+        uses_lengths=lambda settings: settings.average_length != "running",
+    ),
     System(
         "polyserve-fixed",
         "PolyServe for a fixed fleet, in LMETRIC's words: fill each server up to the objectives",
         FixedFleetSettings,
         polyserve_fixed,
+        uses_lengths=lambda settings: True,
     ),
 )

@@ -4,8 +4,10 @@ import re
 from pathlib import Path
 
 from experiments import gap_table
-from experiments.cli import options
 from experiments.cli.demo import REQUESTS
+from experiments.orders.defaults import HARDWARE, WORKLOAD
+from experiments.orders.defaults import POLICIES as DEFAULT_POLICIES
+from experiments.orders.fleets import fleet_of
 from orsched.gap_table import HEADERS
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
@@ -20,8 +22,8 @@ def shown(policy, load):
 
 def test_the_table_of_the_readme_is_what_the_demo_prints():
     """Claim: three policies at one load, run again with the demo's settings, give the README's lines."""
-    fleet = options.fleet_of(options.HARDWARE, 1)
-    table = gap_table(options.WORKLOAD, fleet, POLICIES, loads=[LOAD], requests=REQUESTS, replications=20, seed=0)
+    fleet = fleet_of(HARDWARE, 1)
+    table = gap_table(WORKLOAD, fleet, POLICIES, loads=[LOAD], requests=REQUESTS, replications=20, seed=0)
     hidden = HEADERS.index("bound")
     for row in table.rows:
         cells = [cell for index, cell in enumerate(row.cells()) if index != hidden]
@@ -30,6 +32,6 @@ def test_the_table_of_the_readme_is_what_the_demo_prints():
 
 def test_the_readme_shows_every_row():
     """Claim: all policies of the demo are shown at all of its loads."""
-    for policy in options.POLICIES:
+    for policy in DEFAULT_POLICIES:
         for load in (0.5, 0.7, 0.9, 0.97):
             assert shown(policy, load)

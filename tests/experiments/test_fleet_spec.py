@@ -38,12 +38,12 @@ FULL = """
 description = "everything"
 
 [[group]]
-hardware = "reference"
+hardware = "llama3-8b/a100-80g"
 size = 2
 role = "prefill"
 
 [[group]]
-hardware = "reference"
+hardware = "llama3-8b/a100-80g"
 size = 3
 role = "decode"
 tier = "slow"
@@ -203,7 +203,7 @@ def test_tiers_from_the_classes_of_a_trace(tmp_path):
 def test_hardware_files_are_looked_up_beside_the_specification(tmp_path):
     """Claim: a relative path is relative to the specification."""
     text = (GROUP + WORKLOAD + POLICY).replace('"reference"\n', '"mine.toml"\n', 1)
-    with pytest.raises(InputError, match=r"^group\.0: .*mine\.toml: cannot be read"):
+    with pytest.raises(InputError, match=r"^group\.0\.hardware: .*mine\.toml: cannot be read"):
         built(text, tmp_path)
 
 
@@ -223,9 +223,9 @@ BAD = {
     "not finite": (GROUP + "start_up_s = nan\n" + WORKLOAD + POLICY, "group.0.start_up_s = nan: input should be a finite"),
     "bandwidth": (GROUP + "[group.link]\nbandwidth_gb_per_s = 0\n" + WORKLOAD + POLICY, "group.0.link.bandwidth_gb_per_s = 0: input should be greater than 0"),
     "latency": (GROUP + '[group.link]\nlatency_ms = "1"\n' + WORKLOAD + POLICY, "group.0.link.latency_ms = '1': input should be a valid number"),
-    "hardware": (GROUP.replace("reference", "refernce") + WORKLOAD + POLICY, "group.0: unknown hardware 'refernce': did you mean 'reference'"),
+    "hardware": (GROUP.replace("reference", "refernce") + WORKLOAD + POLICY, "group.0.hardware: unknown hardware 'refernce': did you mean 'reference'"),
     "control characters": (GROUP.replace("reference", "a\\nb") + WORKLOAD + POLICY, "group.0.hardware = 'a\\nb': value error, should have no control characters"),
-    "decode only": (GROUP + 'role = "decode"\n' + WORKLOAD + POLICY, "group: Fleet.groups: every group decodes only"),
+    "decode only": (GROUP + 'role = "decode"\n' + WORKLOAD + POLICY, "group: every group decodes only"),
     "group tier": (GROUP + 'tier = "b"\n' + WORKLOAD + TIER + POLICY, "group.0.tier = 'b': must be the name of a [[tier]] ('a')"),
     "migration": (GROUP + "[migration]\nstages = -1\n" + WORKLOAD + POLICY, "migration.stages = -1: input should be greater"),
     "downtime": (GROUP + "[migration]\ndowntime_ms = -1\n" + WORKLOAD + POLICY, "migration.downtime_ms = -1"),
@@ -245,7 +245,7 @@ BAD = {
     "ttft": (GROUP + WORKLOAD + TIER.replace("ttft_s = 2", "ttft_s = 0") + POLICY, "tier.0.ttft_s = 0: input should be greater than 0"),
     "tpot": (GROUP + WORKLOAD + TIER.replace("tpot_s = 0.1", "tpot_s = true") + POLICY, "tier.0.tpot_s = True: input should be a valid number"),
     "policy": (GROUP + WORKLOAD + POLICY.replace("v1", "v3"), "policy.0 (vllm-v3): unknown fleet system or batcher 'vllm-v3': did you mean"),
-    "router": (GROUP + WORKLOAD + POLICY + 'router = "jsk"\n', "policy.0 (vllm-v1+jsk): settings: unknown router 'jsk': did you mean 'jsq'"),
+    "router": (GROUP + WORKLOAD + POLICY + 'router = "jsk"\n', "policy.0 (vllm-v1+jsk): router: unknown router 'jsk': did you mean 'jsq'"),
     "router of a system": (GROUP + WORKLOAD + POLICY.replace("vllm-v1", "routed") + 'router = "jsq"\n', "router = 'jsq': goes with a batcher; 'routed' is a fleet system"),
     "setting": (GROUP + WORKLOAD + POLICY.replace("vllm-v1", "routed") + '[policy.settings]\nbacher = "orca"\n', "settings.bacher: unknown setting of 'routed'; did you mean batcher?"),
     "setting type": (GROUP + WORKLOAD + POLICY.replace("vllm-v1", "routed") + "[policy.settings]\nbatcher = 3\n", "settings.batcher = 3: input should be a valid string"),

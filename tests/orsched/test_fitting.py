@@ -3,7 +3,7 @@
 import pytest
 from instances import REFERENCE
 
-from orsched import Fleet, Hardware, Workload
+from orsched import Fleet, Group, Hardware, Workload
 from orsched.errors import InputError
 from orsched.fitting import drop_oversized, require_fit, usable_tokens
 from orsched.service import Affine
@@ -18,6 +18,14 @@ def test_the_first_request_that_cannot_fit_is_named():
         require_fit(WORKLOAD, Fleet.identical(REFERENCE))
     with pytest.raises(InputError, match="no policy completes it; drop such requests in the file or use hardware"):
         require_fit(WORKLOAD, Fleet.identical(REFERENCE), "drop such requests in the file")
+
+
+def test_mixed_fleets_say_that_any_instance_may_have_to_hold_it():
+    """Claim: where only the smallest kind cannot hold a request, it is not said that no policy completes it."""
+    large = Hardware("large", Affine(1.0, 0.0, 0.0, 0.0), 50_000)
+    fleet = Fleet((Group(REFERENCE), Group(large)))
+    with pytest.raises(InputError, match=r"an instance of .* holds 40000: a request may end up on any instance; drop"):
+        require_fit(WORKLOAD, fleet)
 
 
 def test_dropping_keeps_the_others_and_says_how_many_went():

@@ -1,11 +1,13 @@
 """The registry of fleet systems, and the system that is put together from parts."""
 
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 
 import pytest
 
-from orsched import Fleet, hardware, simulate
+from orsched import SLO, Fleet, Group, hardware, simulate
 from orsched.errors import UnknownNameError
+from orsched.policy import Information
+from orsched.request import RequestClass
 from orsched.workloads.catalogue import workload
 from policies.fleet_systems import SYSTEMS, fleet_system, fleet_system_names
 from policies.registry import get_router
@@ -24,6 +26,38 @@ def test_every_system_has_frozen_settings_with_defaults(name):
     assert system.settings.__dataclass_params__.frozen
     assert all(hasattr(system.settings(), field.name) for field in fields(system.settings))
     assert "\n" not in system.description
+
+
+INFORMED = [
+    ("routed", {"batcher": "sjf"}, True),
+    ("routed", {}, False),
+    ("llumnix", {}, False),
+    ("llumnix", {"batcher": "sjf"}, True),
+    ("ares-like", {}, True),
+    ("ares-like", {"forecast": "current"}, False),
+    ("ares-like", {"forecast": "none", "batcher": "sjf"}, True),
+    ("splitwise", {"lengths": "oracle"}, True),
+    ("splitwise", {}, False),
+    ("distserve", {}, False),
+    ("mooncake", {}, False),
+    ("partitioned", {}, False),
+    ("slo-admission", {}, False),
+    ("polyserve", {}, True),
+    ("polyserve-fixed", {}, True),
+]
+
+
+@pytest.mark.parametrize(("name", "given", "informed"), INFORMED)
+def test_who_uses_lengths_is_known_before_it_is_built(name, given, informed):
+    """Claim: what a system says of its settings is what the policy built with them declares."""
+    system, gpu = fleet_system(name), hardware("llama3-8b/a100-80g")
+    chosen = system.settings(**given)
+    assert system.uses_lengths(chosen) == informed
+    apart = Fleet((Group(gpu, 2, "prefill"), Group(gpu, 2, "decode")))
+    tiered = replace(WORK, class_id=WORK.class_id * 0, classes=(RequestClass("a", SLO(1.0, 0.1)),))
+    fleet = apart if name in ("ares-like", "distserve", "splitwise") else Fleet.identical(gpu, 3)
+    built = system.build(tiered, fleet, chosen)
+    assert (built.information > Information.NONE) == informed
 
 
 def test_unknown_systems_are_named_with_the_nearest():

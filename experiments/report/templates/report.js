@@ -161,7 +161,16 @@
   });
   addEventListener("afterprint", () => opened.forEach((details) => { details.open = false; }));
 
+  // Charts push down what is below them: go again to what the address names, unless the reader has moved meanwhile.
+  let moved = false;
+  for (const kind of ["wheel", "touchmove", "keydown", "pointerdown"]) {
+    addEventListener(kind, () => { moved = true; }, { once: true, passive: true });
+  }
+  function settle() {
+    if (!moved) document.getElementById(location.hash.slice(1))?.scrollIntoView({ behavior: "instant" });
+  }
+
   const first = addressed() ?? document.querySelector(".setting");
-  if (first) show(first);
+  if (first) show(first).then(settle);
   else document.documentElement.dataset.drawn = "all";
 })();

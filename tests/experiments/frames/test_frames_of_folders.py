@@ -80,7 +80,8 @@ def test_run_and_the_results_of_its_folder(folder, printed, tmp_path):
     assert main(["results", "export", str(out), "--csv", str(tmp_path / "theirs.csv")]) == 0
     write_frame(frames.results_export(out), tmp_path / "ours.csv")
     assert (tmp_path / "ours.csv").read_bytes() == (tmp_path / "theirs.csv").read_bytes()
-    assert plain(frames.results_list(out)) == printed("results", "list", out)["groups"]
+    groups = printed("results", "list", out)["groups"]
+    assert plain(frames.results_list(out)) == [{**group, "predictor": group["predictor"] or None} for group in groups]
     sql = "SELECT policy, count(*) AS n, avg(value) AS mean FROM results GROUP BY policy ORDER BY policy"
     assert plain(frames.results_query(out, sql)) == printed("results", "query", out, sql)["rows"]
     assert plain(frames.results_failures(out)) == printed("results", "failures", out)["failures"] == []
@@ -117,6 +118,10 @@ def test_the_tables_of_a_folder(folder, printed):
     shown = frames.results_table(out, metric="ttft_p99_s")
     assert shown["mean"].tolist() == cells
     assert shown.columns.tolist()[:3] == ["workload", "fleet", "predictor"]
+    (about,) = shown.attrs["matrices"]
+    assert about == {key: matrix[key] for key in about}
+    assert {"title", "level"} <= set(about)
+    assert json.loads(json.dumps(shown.attrs, allow_nan=False)) == shown.attrs
     with pytest.raises(InputError, match="metric"):
         frames.results_table(out, metric="ttft")
 

@@ -32,7 +32,7 @@ def facts(frame, document, *apart):
     """Claim: what is not in the rows is in the attributes, but for what is timed, and it is plain."""
     left = {key: value for key, value in document.items() if key not in (*apart, *TIMED)}
     assert {key: value for key, value in frame.attrs.items() if key not in TIMED} == left
-    assert json.loads(json.dumps(frame.attrs)) == frame.attrs
+    assert json.loads(json.dumps(frame.attrs, allow_nan=False)) == frame.attrs
 
 
 def values(frame):
@@ -142,9 +142,11 @@ def test_trajectory(printed):
         for level, numbers in document[path].items():
             assert frame[f"{path}_{level}"].tolist() == numbers
     facts(frame, document, "times_s", "fluid", "simulated")
-    for wrong in ([(0,)], [3], [("a", 1)], "0-2"):
-        with pytest.raises(InputError, match="must be a start and a rate"):
+    for wrong in ([(0,)], [(0, 2, 3)], [3], [("a", 1)], 3):
+        with pytest.raises(InputError, match=r"^rates = .*: must be a text, a sequence \(each 2 numbers\) or None$"):
             frames.trajectory(rates=wrong, duration=40)
+    with pytest.raises(InputError, match="must be a start and a rate"):
+        frames.trajectory(rates="0-2", duration=40)
     with pytest.raises(InputError, match="is for the workload's own arrivals"):
         frames.trajectory(rates="0:2", duration=40, load=0.5)
 

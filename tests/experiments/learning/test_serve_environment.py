@@ -357,7 +357,7 @@ def test_bad_actions_and_options_are_refused():
     with pytest.raises(gymnasium.error.ResetNeeded):
         env.step(0)
     env.reset(seed=0)
-    for action in (10, -1, 1.5, None):
+    for action in (10, -1, 1.5, None, np.array(1.0), np.array(True), np.array([1]), np.array(10)):
         with pytest.raises(InputError, match="from 0 to 9"):
             env.step(action)
     for options in ({"replication": -1}, {"repetition": 1}, {"replication": 0.5}, 5, []):
@@ -389,6 +389,30 @@ def test_a_reward_that_is_no_number_is_refused():
     env = ServeEnv(requests=20, reward=Nothing)
     with pytest.raises(InputError, match="return of nan"):
         play(env, mixed, seed=0)
+
+
+def test_whole_numbers_of_numpy_are_whole_numbers():
+    """Claim: members of the action space are actions in each form of theirs; sizes may be numpy's, too."""
+    plain, numpy = (
+        ServeEnv(requests=20, instances=2),
+        gymnasium.make(ENVIRONMENT, requests=np.int64(20), instances=np.int32(2)),
+    )
+    forms = (int, np.int64, np.uint8, np.array)
+    for form in forms:
+        assert plain.action_space.contains(form(4))
+        rewards = play(plain, lambda o, m: 4, seed=1)[0]
+        assert play(numpy, lambda o, m, form=form: form(4), seed=1)[0] == rewards
+
+
+@pytest.mark.parametrize("found", [None, 3.0, Latency, "latency"])
+def test_a_reward_that_counts_nothing_is_refused(found):
+    """Claim: a function that returns no Return is refused at reset in one line that says what is missing."""
+    env = ServeEnv(requests=20, reward=lambda workload, slo: found)
+    with pytest.raises(
+        InputError, match=r"reward returns .*: must be an object with the functions look, so_far, at_end"
+    ) as caught:
+        env.reset(seed=0)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_live_environment_is_not_copied():

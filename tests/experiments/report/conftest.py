@@ -92,10 +92,10 @@ def browser():
 
 @pytest.fixture
 def visit(browser):
-    """Open a report: ``visit(path, width=..., dark=...)``; whatever the page says or asks for fails the test."""
+    """Open a report: ``visit(path, width=..., dark=..., before=SCRIPT)``; what the page says or asks for fails it."""
     contexts, said = [], []
 
-    def open_page(path, width=1280, height=900, dark=False, anchor="", **options):
+    def open_page(path, width=1280, height=900, dark=False, anchor="", before="", **options):
         scheme = "dark" if dark else "light"
         context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme, **options)
         contexts.append(context)
@@ -113,6 +113,8 @@ def visit(browser):
                 route.abort()
 
         context.route("**/*", only_the_file)
+        if before:
+            page.add_init_script(f"addEventListener('DOMContentLoaded', () => {{ {before} }})")
         page.goto(path.as_uri() + anchor)
         if options.get("java_script_enabled", True):
             page.wait_for_selector("html[data-drawn=all]", state="attached")

@@ -97,5 +97,9 @@ def test_an_experiment_half_finished(visit, tmp_path, whole, finished):
     page = visit(tmp_path / "report.html")
     said = page.inner_text(".warning")
     assert f"{len(left) - 1} of {len(tasks)} tasks missing; 1 of {len(tasks)} tasks failed" in said
+    assert "with --retry-failed" in said
+    chips = page.locator(".chips li").all_text_contents()
+    assert any("replication" in chip for chip in chips) == (finished > 1)  # the first task bounds a path
+    assert not any(chip.startswith("0 ") for chip in chips)
     assert "alert(1)" in page.inner_text("#trouble")
     assert page.locator("figure.chart .canvas svg").count() == page.locator("figure.chart").count()

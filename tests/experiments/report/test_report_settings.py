@@ -108,3 +108,12 @@ def test_an_address_from_elsewhere_does_nothing(visit, several):
         assert shown(page) == ["setting-1"]
         page.evaluate("anchor => { location.hash = anchor; }", anchor)
     assert shown(page) == ["setting-1"]
+
+
+@pytest.mark.parametrize("moved", [False, True])
+def test_an_address_below_the_charts_is_gone_to_again_when_they_are_drawn(visit, several, moved):
+    """Claim: a page opened at its hardware shows it at the top, though charts push it down; a reader who has moved
+    meanwhile stays."""
+    page = visit(several, height=500, before="dispatchEvent(new Event('wheel'))" if moved else "", anchor="#hardware")
+    top = page.evaluate("new Promise(done => setTimeout(() => done(hardware.getBoundingClientRect().top), 50))")
+    assert (abs(top) < 60) == (not moved)

@@ -14,7 +14,7 @@ from experiments.results.pairing import paired
 from experiments.results.plan import Plan
 from experiments.results.schema import row_table
 from experiments.results.tidy import BOUNDS, TIDY, bounds_frame, tasks_frame, tidy_frame
-from orsched.errors import MismatchError
+from orsched.errors import InputError, MismatchError
 
 TASKS = Drawing(first_replications=3).tasks()
 ROWS = {task.id: task.compute() for task in TASKS}
@@ -93,6 +93,26 @@ def test_bounds_of_another_path_or_a_beaten_bound_are_refused():
         paired(planned(), tables(better.values()))
 
 
+@pytest.mark.parametrize("column", ["metrics", "shown"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_metric_that_is_no_finite_number_is_refused(column, value):
+    """Claim: such a value in a sealed part is an error that names policy, path and metric, never a number."""
+    serving = TASKS[-1]
+    rows = ROWS | {serving.id: ROWS[serving.id] | {column: {NAMES[1]: value}}}
+    said = f"^bb on numbers, none, load 0.9, seed 0, replication 2: {NAMES[1]} is {value}, must be a finite number$"
+    with pytest.raises(InputError, match=said):
+        paired(planned(), tables(rows.values()))
+
+
+@pytest.mark.parametrize(("field", "known"), [("sense", "lower or upper"), ("validity", "pathwise or fluid or asymp")])
+def test_a_bound_of_an_unknown_kind_is_refused(field, known):
+    """Claim: a sense or validity that there is not is an error that names the bound, never read as another."""
+    (bound,) = ROWS[TASKS[0].id]["bounds"]
+    rows = ROWS | {TASKS[0].id: ROWS[TASKS[0].id] | {"bounds": [bound | {field: "Lower"}]}}
+    with pytest.raises(InputError, match=f"^bound 'least' on {NAMES[0]} has {field} 'Lower': must be {known}"):
+        paired(planned(), tables(rows.values()))
+
+
 def test_a_policy_that_cannot_run_has_a_row_with_the_reason():
     """Claim: unavailable is a result: one row without a metric, and a row of the gap table that is not run."""
     out = {"status": "unavailable", "reason": "no thresholds", "metrics": {}, "shown": {}, "comparable": []}
@@ -121,12 +141,43 @@ def test_the_gap_table_has_means_over_replications():
 
 
 def test_unequal_replications_are_said():
-    """Claim: an unfinished table says that rows differ in replications, and compares no policies on different paths."""
+    """Claim: an unfinished table says that rows differ in replications, and ranks none that lacks paths, by name."""
     short = [row for task, row in ROWS.items() if task != TASKS[-1].id]
     (table,) = gap_tables(paired(planned(), tables(short))).values()
     assert any("2 to 3 replications" in notice for notice in table.notices)
     kept = [(row.load, bool(row.values), bool(row.gaps[NAMES[0]].values)) for row in table.rows]
-    assert kept == [(0.5, True, True), (0.5, True, True), (0.9, False, False), (0.9, False, False)]
+    assert kept == [(0.5, True, True), (0.5, True, True), (0.9, True, True), (0.9, False, False)]
+    assert "not ranked at load 0.9, for lack of paths: bb (2 of 3)" in table.notices
+
+
+def test_a_failed_task_unranks_its_policy_alone():
+    """Claim: without one path of one policy the others are ranked as without that policy; matrix and table name it."""
+    tasks = Drawing(first_replications=4, policies=("a", "bb", "ccc")).tasks()
+    rows = {task.id: task.compute() for task in tasks}
+    short = [row for task, row in rows.items() if task != tasks[-1].id]
+    (table,) = gap_tables(paired(planned(tasks), tables(short))).values()
+    (without,) = gap_tables(
+        paired(planned([task for task in tasks if task.policy != "ccc"]), tables(rows.values()))
+    ).values()
+    for metric in NAMES:
+        matrix = table.matrix(metric)
+        marks = [[cell.standing for cell in cells] for cells in matrix.cells]
+        assert marks[:2] == [[cell.standing for cell in cells] for cells in without.matrix(metric).cells]
+        assert marks[2][1] == "unranked" != marks[2][0]
+        assert [column.left_out for column in matrix.columns] == [(), ("ccc",)]
+        assert "not ranked at load 0.9: ccc" in matrix.footers()
+        assert "note: not ranked at load 0.9, for lack of paths: ccc (3 of 4)" in matrix.footers()
+
+
+def test_a_gap_that_one_path_lacks_is_said():
+    """Claim: where the bound of one path is 0, so that the column has no gap, the table says so; elsewhere nothing."""
+    (bound,) = ROWS[TASKS[0].id]["bounds"]
+    rows = ROWS | {TASKS[0].id: ROWS[TASKS[0].id] | {"bounds": [bound | {"value": 0.0}]}}
+    (table,) = gap_tables(paired(planned(), tables(rows.values()))).values()
+    assert [bool(row.gaps) for row in table.rows] == [False, False, True, True]
+    assert table.notices == (f"gap on {NAMES[0]} at load 0.5 left out: 1 of 3 paths have no relative bound",)
+    (whole,) = gap_tables(paired(planned(), tables(ROWS.values()))).values()
+    assert whole.notices == ()
 
 
 MAPS = st.lists(st.lists(st.tuples(st.sampled_from(["a", "b", "latency_mean_s"]), st.floats()), max_size=4), max_size=9)

@@ -90,13 +90,30 @@ BAD = {
     "unknown role": (groups(f'{REF}, role="decoder"'), "fleets.0.groups.0.role = 'decoder': .*'decode'"),
     "unknown hardware of a group": (
         groups(REF, 'hardware="refrence"'),
-        "fleets.0: groups.1: unknown hardware .*did you mean 'reference'",
+        "fleets.0: groups.1.hardware: unknown hardware .*did you mean 'reference'",
     ),
     "missing file of a group": (
         groups(REF, 'hardware="x.toml"'),
         "fleets.0: groups.1.hardware = .*x.toml': there is no",
     ),
-    "more off than there are": (groups(f"{REF}, off=2"), "fleets.0: groups.0: Group.off = 2"),
+    "more off than there are": (groups(f"{REF}, off=2"), "fleets.0: groups.0.off = 2: must be at most its size, 1"),
+    "two models with roles": (
+        groups('hardware="llama3-70b/h100-sxm-tp4", role="prefill"', 'hardware="phi-2/a100-80g", role="decode"'),
+        r"fleets.0: groups.0 \(llama3-70b/.*\) and groups.1 \(phi-2/.*\) run different models, and roles hand",
+    ),
+    "two models with migrations": (
+        groups(A100, 'hardware="llama3-8b/a100-80g"', more=", migration={stages=1}"),
+        r"fleets.0: groups.0 .* and groups.1 .* run different models, and \[migration\] moves",
+    ),
+    "link of unknown KV tokens": (
+        groups(f'{REF}, role="prefill"', f'{REF}, role="decode", link={{bandwidth_gb_per_s=1}}'),
+        "fleets.0: groups.1.link: a finite bandwidth needs the bytes of a KV token",
+    ),
+    "predictor of a system that uses no lengths": (
+        text(policies='["llumnix"]', predictors='["noise:0.5"]'),
+        "predictors.0: 'noise:0.5' changes nothing",
+    ),
+    "missing file in capitals": (at('hardware="g.TOML"'), "fleets.0: hardware = '/nowhere/g.TOML': there is no such"),
     "nobody decodes": (groups(f'{REF}, role="prefill"'), "fleets.0: groups: every group prefills only"),
     "nobody takes requests": (groups(f'{REF}, role="decode"'), "fleets.0: groups: .*every group decodes only"),
     "no bandwidth": (
@@ -136,7 +153,7 @@ BAD = {
     "router of a system": (decides('name="llumnix", router="jsq"'), "policies.0: router = 'jsq': goes with a batcher"),
     "unknown router of a policy": (
         decides('name="sjf", router="jqs"'),
-        "policies.0: .*unknown router 'jqs': did you mean",
+        "policies.0: router: unknown router 'jqs': did you mean",
     ),
     "router of a fleet for a system": (
         decides('name="llumnix"', fleets=f'[{{{REF}, instances=2, router="jsq"}}]'),
@@ -160,7 +177,7 @@ BAD = {
     "cv without gamma": (on('name="reference", cv=2.0'), "workloads.0: cv goes with arrivals = 'gamma'"),
     "gamma without cv": (on('name="reference", arrivals="gamma"'), "workloads.0: cv goes with"),
     "negative cv": (on('name="reference", arrivals="gamma", cv=-1'), "workloads.0.cv = -1: .*greater than or equal"),
-    "unknown hardware": (text(fleets='["refrence"]'), "fleets.0: unknown hardware .*did you mean 'reference'"),
+    "unknown hardware": (text(fleets='["refrence"]'), "fleets.0: hardware: unknown .*did you mean 'reference'"),
     "missing hardware file": (text(fleets='["x.toml"]'), "fleets.0: hardware = .*x.toml': there is no such file"),
     "no instance": (at('hardware="reference", instances=0'), "fleets.0.instances = 0"),
     "no memory": (at('hardware="reference", kv_memory=0'), "fleets.0.kv_memory = 0"),

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from experiments.spec import ExperimentSpec, parsed_spec, read_spec, recorded_spec
+from experiments.spec.reading import SPECS
 from orsched.errors import InputError
 
 SMALL = {
@@ -335,3 +336,30 @@ def test_a_recorded_experiment_needs_no_files(tmp_path):
     assert recorded_spec(record) == spec
     with pytest.raises(InputError, match="no such file"):
         read_spec(record)
+
+
+def test_long_paths_are_read_back(tmp_path):
+    """Claim: a specification in a folder whose path is longer than a text may be is written and read back."""
+    folder = tmp_path
+    while len(str(folder)) < 400:
+        folder = folder / ("deep" * 12)
+    folder.mkdir(parents=True)
+    (folder / "gpu.toml").write_text(LONG_HARDWARE)
+    (folder / "spec.toml").write_text(LONG_SPEC)
+    spec = read_spec(folder / "spec.toml")
+    (tmp_path / "again.toml").write_text(spec.to_toml())
+    assert recorded_spec(tmp_path / "again.toml") == spec
+
+
+LONG_HARDWARE = (SPECS / "hardware" / "llama2-7b-a100-80g-wait.toml").read_text()
+LONG_SPEC = """
+workloads = ["azure-conv"]
+policies = ["sjf"]
+rates_per_s = [1.0]
+
+[[fleets]]
+hardware = "gpu.toml"
+
+[[fleets]]
+groups = [{hardware = "gpu.toml", size = 2}]
+"""

@@ -88,7 +88,7 @@ def test_who_cannot_run_says_why():
 
 
 def test_mixed_hardware_has_no_load():
-    """Claim: on mixed hardware the load is empty, stability is judged by growth alone, and notices name every kind."""
+    """Claim: on mixed hardware the load is empty, and below load 1 stability is judged by growth."""
     for place, row in rows(fleets=[MIXED]):
         assert row["load"] is None
         if row["status"] == "done" and place.kind == "serve":
@@ -134,3 +134,36 @@ def test_tables_of_mixed_hardware(tmp_path):
     assert (gaps >= 0).all()
     assert np.isnan(table.to_frame().load.astype(float)).all()
     assert "load" not in " ".join(table.notices)
+
+
+def test_overload_of_mixed_hardware_is_unstable():
+    """Claim: where even the best instances would be overloaded every policy is unstable, though no load is defined."""
+    fleet = {"groups": [{"hardware": H100}, {"hardware": A100}]}
+    ((_, row),) = rows(fleets=[fleet], policies=["sjf"], rates_per_s=[150.0], requests=150, bounds="none")
+    assert (row["load"], row["stable"]) == (None, False)
+    assert row["reason"].startswith("unstable: load >= 2.99")
+
+
+@pytest.mark.parametrize(
+    ("groups", "policy", "reason"),
+    [
+        ([{"role": "prefill"}, {}], {"name": "partitioned"}, "the fleet has none"),
+        ([{"role": "prefill"}, {"role": "decode", "off": 1}], "vllm-v1", "the fleet has all of them off"),
+        ([{"off": 1}], "vllm-v1", "all that take new requests are off"),
+    ],
+)
+def test_who_cannot_serve_to_the_end_is_unavailable(groups, policy, reason):
+    """Claim: without instances that are on for every part of the work there is a row that says so, and no failure."""
+    fleet = {"groups": [{"hardware": A100, **group} for group in groups]}
+    ((_, row),) = rows(fleets=[fleet], policies=[policy], bounds="none")
+    assert row["status"] == "unavailable"
+    assert reason in row["reason"]
+
+
+def test_controllers_move_nothing_between_models():
+    """Claim: on a fleet of two models a policy that may move requests cannot run, one that does not can."""
+    fleet = {"groups": [{"hardware": A100}, {"hardware": "llama2-7b/a100-80g"}]}
+    llumnix, plain = rows(fleets=[fleet], policies=["llumnix", "vllm-v1"], bounds="none")
+    assert llumnix[1]["status"] == "unavailable"
+    assert "different models" in llumnix[1]["reason"]
+    assert plain[1]["status"] == "done"

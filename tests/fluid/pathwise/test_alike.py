@@ -171,3 +171,24 @@ def test_a_slower_instance_more_is_worth_an_instance():
         assert [(b.name, b.metric) for b in one] == [(b.name, b.metric) for b in other]
         assert [b.value for b in one] == pytest.approx([b.value for b in other], rel=1e-9)
         assert {b.subject for b in one}.isdisjoint(b.subject for b in other)
+
+
+@settings(max_examples=50)
+@given(st.lists(service_models(), min_size=2, max_size=4), st.randoms(use_true_random=False))
+def test_the_order_of_the_kinds_does_not_matter(models, random):
+    """Claim: the common lower bounds of several models are the same in whatever order they are given."""
+    shuffled = list(models)
+    random.shuffle(shuffled)
+    assert LeastTime.of(shuffled) == LeastTime.of(models)
+
+
+def test_a_kind_is_what_decides_times_and_limits():
+    """Claim: names, notes, costs and prefixes make no other kind, limits do; prefixes kept anywhere are told."""
+    one = Hardware("one", Affine(0.02, 1e-4, 1e-3, 1e-6), 1_000, 64, 16, keeps_preempted_kv=True)
+    other = replace(one, name="other", notes="n", cost=3.0, keeps_prefixes=True)
+    fleet = Fleet((Group(one, 2), Group(other, 3)))
+    (kind,) = fleet.by_hardware()
+    assert (kind.size, kind.hardware) == (5, replace(one, keeps_prefixes=True))
+    assert fleet.hardware == kind.hardware
+    for change in ({"kv_capacity_tokens": 999}, {"max_num_seqs": 63}, {"service": Affine(0.01, 1e-4, 1e-3, 1e-6)}):
+        assert len(Fleet((Group(one), Group(replace(one, **change)))).by_hardware()) == 2

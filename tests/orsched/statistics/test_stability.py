@@ -211,3 +211,25 @@ def test_bad_load(load):
     """A load that is no number is refused."""
     with pytest.raises(InputError, match="load"):
         stability(mm1(0.5, 200, np.random.default_rng(6)), load)
+
+
+def test_a_least_load_of_one_is_unstable():
+    """Claim: where the load is unknown but at least 1, no run that rejects nobody is stable, also a level one."""
+    level = queue_run(np.arange(300.0), np.full(300, 0.5))
+    verdict = stability(level, least_load=5.98)
+    assert (verdict.stable, verdict.reason) == (False, "unstable: load >= 5.98")
+    assert stability(level, least_load=0.98).stable
+    rejecting = replace(level, rejected=np.arange(300) % 2)
+    assert stability(rejecting, least_load=2.0).stable
+    growing = stability(served(1.3, both_kinds), least_load=1.2)
+    assert growing.reason.startswith("unstable: load >= 1.2 and the number in system grows by ")
+
+
+@pytest.mark.parametrize("load", [None, 1.1, 0.9])
+def test_much_growth_is_never_called_none(load):
+    """Claim: growth above half the arrival rate is unstable unless the load is below 1, and is always told."""
+    verdict = stability(filling(math.inf), load)
+    assert verdict.growth_per_s == pytest.approx(1.0)
+    assert verdict.stable is (load == 0.9)
+    assert "grows by 1 requests/s" in verdict.reason
+    assert "no significant growth" not in verdict.reason
