@@ -151,7 +151,7 @@ GOOD = (
     ("text", "message"),
     [
         (GOOD.replace("layers = 2", "layers = 0"), r"layers = 0"),
-        (GOOD.replace("layers = 2", 'layers = "2"'), r"layers = 2"),
+        (GOOD.replace("layers = 2", 'layers = "2"'), r"layers = '2'"),
         (GOOD.replace("kv_heads = 2", "kv_heads = 3"), "kv_heads = 3"),
         (GOOD.replace("ffn = 128", "ffn = 0"), "ffn = 0"),
         (GOOD + "colour = 3\n", "colour"),
