@@ -123,7 +123,7 @@ def table(
 ) -> None:
     """Print the gap tables: a row per policy and column; one table per workload, fleet and predictor."""
     from experiments.findings import open_results
-    from experiments.orders.results import known_metric
+    from experiments.orders.results import finished_tables, known_metric
     from experiments.render import matrix, plain, terminal
     from experiments.render.files import MATRIX_WRITERS, WRITERS, require_writable, write
     from orsched.errors import InputError
@@ -132,10 +132,8 @@ def table(
     for path in output or ():
         require_writable(path, WRITERS if metric is None else MATRIX_WRITERS)
     findings = open_results(dir)
-    tables = list(findings.gap_tables().values())
     _warn(findings)
-    if not tables:
-        raise InputError(f"folder {dir}: no policy is finished yet")
+    tables = finished_tables(findings)
     if output and len(tables) > 1:
         raise InputError(f"--output: {len(tables)} tables (workloads, fleets, predictors) do not go into one file")
     shown = [(one, None if metric is None else one.matrix(metric)) for one in tables]

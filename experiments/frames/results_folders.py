@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from experiments.frames.tables import matrix_frame, table_frame
 from experiments.orders.arguments import taken
-from experiments.orders.results import compacted, known_metric
+from experiments.orders.results import compacted, finished_tables, known_metric
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -145,13 +145,9 @@ def results_table(dir: str | Path, *, metric: str | None = None) -> pd.DataFrame
     """
     import pandas as pd
 
-    from orsched.errors import InputError
-
     known_metric(metric)
     findings = _opened(dir)
-    tables = list(findings.gap_tables().values())
-    if not tables:
-        raise InputError(f"folder {dir}: no policy is finished yet")
+    tables = finished_tables(findings)
     frames = []
     for table in tables:
         frame = table_frame(table) if metric is None else matrix_frame(table, metric)

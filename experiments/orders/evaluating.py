@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from orsched.fleet import Fleet
     from orsched.policy import Policy
 
-EVERY = "all"
-"""In place of the name of a policy: all of them."""
-
 
 def evaluation_order(
     policy: str | Policy,
@@ -84,18 +81,19 @@ def bounding_order(
     predictor: str | None,
     drop_oversized: bool,
 ) -> Experiment:
-    """One load, and the policies to be simulated there (`EVERY`: all), from the options of ``orsched bound``.
+    """One load, and the policies to be simulated there (``all``: every one), from the options of ``orsched bound``.
 
     Without a policy the experiment has all of them; `experiments.comparison.bounding.bounding` is told not to run them.
 
     Raises
     ------
     UnknownNameError
-        For a policy that there is not, also beside `EVERY`.
+        For a policy that there is not, also beside ``all``.
     InputError
         For a predictor without a policy that could use it, and as for `Experiment`.
     """
     from experiments.comparison.experiment import Experiment
+    from policies.plugins import EVERY
 
     if policy is None and predictor is not None:
         raise InputError(f"--predictor {predictor} goes with --policy: bounds use no predicted lengths")
@@ -113,8 +111,9 @@ def bounding_order(
 
 
 def _simulated(asked: Sequence[str | Policy]) -> tuple[str | Policy, ...]:
-    """The policies that are asked for; with `EVERY` all that have a name, and those that are given as they are."""
+    """The policies that are asked for; with ``all`` all that have a name, and those that are given as they are."""
     import policies
+    from policies.plugins import EVERY
 
     for policy in asked:
         if isinstance(policy, str) and policy != EVERY:

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from experiments.findings import Findings
     from experiments.results.folder import ResultsFolder
+    from orsched.gap_table import GapTable
 
 
 def known_metric(metric: str | None) -> None:
@@ -32,3 +34,19 @@ def compacted(dir: Path) -> tuple[ResultsFolder, tuple[str, ...]]:
     ResultsFolder.open(dir)
     folder = ResultsFolder.create(dir)
     return folder, (*set_damaged_aside(folder), *compact(folder))
+
+
+def finished_tables(findings: Findings) -> list[GapTable]:
+    """The gap tables of a folder, at least one.
+
+    Raises
+    ------
+    InputError
+        When no policy is finished yet.
+    """
+    from orsched.errors import InputError
+
+    tables = list(findings.gap_tables().values())
+    if not tables:
+        raise InputError(f"folder {findings.folder.path}: no policy is finished yet")
+    return tables
